@@ -1,0 +1,1 @@
+"""What a recording means: records in, records out, no I/O and no clock."""

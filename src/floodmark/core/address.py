@@ -1,0 +1,42 @@
+"""The address of a server under test, taken apart once. No name is looked up here."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from floodmark.core.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where requests go: `host` a name or an IPv4 or IPv6 address without brackets, `path` with its query."""
+
+    host: str
+    port: int
+    path: str = "/"
+
+    @property
+    def authority(self) -> str:
+        """``host:port`` as a Host header has it, an IPv6 address in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The whole as a URL."""
+        return f"http://{self.authority}{self.path}"
+
+
+def parse_url(url: str) -> Address:
+    """The address in an ``http://`` URL. Raises `UsageError` that names the part that does not fit."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"{url!r} is not a URL: {error}") from None
+    if parts.scheme == "https":
+        raise UsageError(f"{url!r}: https is not supported yet; give the plain port behind the TLS terminator")
+    if parts.scheme != "http" or not parts.hostname:
+        raise UsageError(f"{url!r} is not a URL with a host: write it as 'http://127.0.0.1:8000/path'")
+    if port == 0:
+        raise UsageError(f"{url!r}: port 0 cannot be connected to")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Address(host=parts.hostname, port=port or 80, path=path)

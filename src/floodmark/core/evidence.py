@@ -1,0 +1,46 @@
+"""The evidence a handler leaves in its answer: when it ran, and in which process and thread.
+
+It travels in ``Server-Timing``, the W3C header, as one metric named ``floodmark``
+(https://www.w3.org/TR/server-timing/):
+
+    Server-Timing: floodmark;dur=5001.2;begin=8123.456789;end=8128.457989;pid=7;tid=9;thread="Thread-1"
+
+``begin`` and ``end`` are seconds of CLOCK_MONOTONIC on the target's host; ``dur`` is milliseconds, as the standard says.
+"""
+
+import re
+from dataclasses import dataclass
+
+METRIC = "floodmark"
+
+# One `;name=value` of a metric; a value is a token or a quoted string (RFC 9110, section 5.6).
+_PARAMETER = re.compile(r';\s*([!#$%&\'*+.^_`|~\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerEvidence:
+    """One handler's run, on the target's clock. `tid` is the kernel's thread id, not Python's."""
+
+    begin_s: float
+    end_s: float
+    pid: int
+    tid: int
+    thread: str
+
+
+def parse_server_timing(value: str) -> HandlerEvidence | None:
+    """Reads the ``floodmark`` metric of a Server-Timing header; None where there is none, or it is not complete."""
+    start = value.find(METRIC + ";")
+    if start < 0:
+        return None
+    parameters = {name.lower(): quoted or token for name, quoted, token in _PARAMETER.findall(value, start)}
+    try:
+        return HandlerEvidence(
+            begin_s=float(parameters["begin"]),
+            end_s=float(parameters["end"]),
+            pid=int(parameters["pid"]),
+            tid=int(parameters["tid"]),
+            thread=parameters.get("thread", ""),
+        )
+    except (KeyError, ValueError):
+        return None

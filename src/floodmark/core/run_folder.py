@@ -1,0 +1,234 @@
+"""The run folder: what one run leaves behind, and the seam between measuring and judging. No analysis here.
+
+    run.json         the manifest: what was asked, of whom, with which versions and limits, and how the run ended
+    hits.jsonl       one row per planned request; the first line names the columns
+    samples.jsonl    one agent sample per line
+    pulses.jsonl     the workers' running counts, for the live view
+    workers.jsonl    one report per worker
+    clocks.jsonl     clock readings of every node against the master's
+    target.log       what the target printed; *.log what master, workers and agent printed
+    verdict.json     made by ``floodmark report``, like report.html: both can be made again from the rest
+
+Lines are appended and flushed as they come, so that a crash at any moment leaves what was measured readable; a last
+line that is cut short is skipped. The manifest is written beside and renamed into place.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from floodmark.core.clock import ClockReading
+from floodmark.core.codec import field_types, from_plain, from_row, to_plain, to_row
+from floodmark.core.errors import RunFolderError, WireError
+from floodmark.core.hit import Hit
+from floodmark.core.messages import Pulse, WorkerReport
+from floodmark.core.profile import BurstProfile
+from floodmark.core.sample import Sample, TargetLimits
+from floodmark.core.target import ExpectSpec
+
+FORMAT = 1
+MANIFEST = "run.json"
+HITS = "hits.jsonl"
+SAMPLES = "samples.jsonl"
+PULSES = "pulses.jsonl"
+WORKERS = "workers.jsonl"
+CLOCKS = "clocks.jsonl"
+TARGET_LOG = "target.log"
+VERDICT = "verdict.json"
+REPORT = "report.html"
+
+R = TypeVar("R")
+
+
+class RunStatus(StrEnum):
+    """How far a run came."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldProbe:
+    """Requests sent one at a time before the burst: how long each took, and which unit served it.
+
+    `took_s` per request; `units` the (process id, thread id) that served each, empty where the answers do not say.
+    """
+
+    took_s: tuple[float, ...] = ()
+    units: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The run as a whole. `fired_s` is the first planned release, `cut_s` the end of the load: master's clock."""
+
+    format: int = FORMAT
+    run_id: str
+    status: RunStatus
+    started_utc: str
+    target: str
+    summary: str = ""
+    url: str
+    profile: BurstProfile
+    hold_known: bool
+    workers: int
+    beat_s: float
+    fired_s: float | None = None
+    cut_s: float | None = None
+    probe: HoldProbe = dataclasses.field(default_factory=HoldProbe)
+    expect: ExpectSpec = dataclasses.field(default_factory=ExpectSpec)
+    limits: TargetLimits | None = None
+    agent_notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    host: dict[str, str] = dataclasses.field(default_factory=dict)
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """Everything measured in one run, read back; times still on each node's own clock."""
+
+    path: str
+    manifest: Manifest
+    hits: tuple[Hit, ...]
+    samples: tuple[Sample, ...]
+    workers: tuple[WorkerReport, ...]
+    clocks: tuple[ClockReading, ...]
+
+
+class RunFolder:
+    """One run folder: appends while the run goes on, reads afterwards. Not thread-safe; one writer per file."""
+
+    def __init__(self, path: Path) -> None:
+        """Names the folder; `create` or `read` comes next."""
+        self.path = path
+        self._open: dict[str, IO[str]] = {}
+
+    def create(self) -> None:
+        """Makes the folder. Raises `RunFolderError` where it exists with a run in it, or cannot be made."""
+        if (self.path / MANIFEST).exists():
+            raise RunFolderError(f"{self.path}: holds a run already; give another --out")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: cannot be made: {error.strerror}") from None
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replaces the manifest, whole or not at all."""
+        self.write_text(MANIFEST, json.dumps(to_plain(manifest), indent=2) + "\n")
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Writes a derived file beside and renames it into place."""
+        beside = self.path / f".{name}.{os.getpid()}"
+        beside.write_text(text, encoding="utf-8")
+        return beside.replace(self.path / name)
+
+    def append_hits(self, hits: list[Hit]) -> None:
+        """Appends raw hits as rows."""
+        self._append(HITS, [to_row(hit) for hit in hits], header=_header(Hit))
+
+    def append_hit_rows(self, rows: list[Any]) -> None:
+        """Appends hits that came as rows; they are checked when they are read."""
+        self._append(HITS, rows, header=_header(Hit))
+
+    def append(self, name: str, records: list[Any]) -> None:
+        """Appends records to one of the line files."""
+        self._append(name, [to_plain(record) for record in records])
+
+    def close(self) -> None:
+        """Closes every file that was appended to."""
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+
+    def manifest(self) -> Manifest:
+        """The manifest. Raises `RunFolderError` where there is none, or one of another format."""
+        file = self.path / MANIFEST
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunFolderError(f"{self.path}: not a run folder, it has no {MANIFEST}") from None
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"{file}: cannot be read: {error}") from None
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise RunFolderError(f"{file}: a run of another format; this version reads format {FORMAT}")
+        try:
+            return from_plain(Manifest, data, str(file))
+        except WireError as error:
+            raise RunFolderError(str(error)) from None
+
+    def read(self) -> Recording:
+        """Everything measured so far; also of a run that crashed. Raises `RunFolderError` naming file and line."""
+        return Recording(
+            path=str(self.path),
+            manifest=self.manifest(),
+            hits=tuple(self._read_rows(HITS, Hit)),
+            samples=tuple(self._read_records(SAMPLES, Sample)),
+            workers=tuple(self._read_records(WORKERS, WorkerReport)),
+            clocks=tuple(self._read_records(CLOCKS, ClockReading)),
+        )
+
+    def read_pulses(self) -> tuple[Pulse, ...]:
+        """The workers' running counts so far."""
+        return tuple(self._read_records(PULSES, Pulse))
+
+    def _append(self, name: str, lines: list[Any], header: Any = None) -> None:
+        file = self._open.get(name)
+        if file is None:
+            path = self.path / name
+            is_new = not path.exists()
+            file = self._open[name] = path.open("a", encoding="utf-8")
+            if is_new and header is not None:
+                file.write(_line(header))
+        file.writelines(_line(line) for line in lines)
+        file.flush()
+
+    def _lines(self, name: str) -> Iterator[tuple[str, Any]]:
+        path = self.path / name
+        if not path.exists():
+            return
+        with path.open(encoding="utf-8") as file:
+            for number, text in enumerate(file, start=1):
+                if not text.endswith("\n"):
+                    return
+                where = f"{path}, line {number}"
+                try:
+                    yield where, json.loads(text)
+                except ValueError as error:
+                    raise RunFolderError(f"{where}: not JSON: {error}") from None
+
+    def _read_records(self, name: str, record: type[R]) -> Iterator[R]:
+        for where, data in self._lines(name):
+            try:
+                yield from_plain(record, data, where)
+            except WireError as error:
+                raise RunFolderError(str(error)) from None
+
+    def _read_rows(self, name: str, record: type[R]) -> Iterator[R]:
+        lines = self._lines(name)
+        where, header = next(lines, ("", None))
+        if header is None:
+            return
+        if header != _header(record):
+            raise RunFolderError(f"{where}: the columns are not those of format {FORMAT}")
+        for where, row in lines:
+            try:
+                yield from_row(record, row, where)
+            except WireError as error:
+                raise RunFolderError(str(error)) from None
+
+
+def _header(record: type) -> dict[str, Any]:
+    return {"format": FORMAT, "record": record.__name__, "columns": list(field_types(record))}
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":")) + "\n"

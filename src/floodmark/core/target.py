@@ -1,0 +1,109 @@
+"""A server under test as its ``target.toml`` describes it: checked once, here. Nothing is started."""
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from floodmark.core.codec import from_plain
+from floodmark.core.errors import PlanError, WireError
+
+FILE_NAME = "target.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartSpec:
+    """How to start the server in the foreground.
+
+    `command` may use ``{python}`` ``{host}`` ``{port}`` ``{folder}``. `app_dir`, relative to the file's folder, is put
+    on PYTHONPATH and is the working directory. `port` 0 means any free port.
+    """
+
+    command: tuple[str, ...]
+    app_dir: str = "."
+    env: dict[str, str] = dataclasses.field(default_factory=dict)
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedsSpec:
+    """The runtime: Python distributions, executables on PATH, and one line on how to get what is missing."""
+
+    distributions: tuple[str, ...] = ()
+    executables: tuple[str, ...] = ()
+    install: str = "pip install 'floodmark[zoo]'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadySpec:
+    """The server is ready when a GET of `path` is answered with the request's expected status and text."""
+
+    path: str = "/?id=0&hold=0"
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSpec:
+    """The request to send and the answer that counts. `path` may use ``{id}`` and ``{hold}``."""
+
+    path: str = "/?id={id}&hold={hold}"
+    status: int = 200
+    contains: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """True where the server is told how long to hold, so that the hold is known."""
+        return "{hold}" in self.path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsSpec:
+    """Limits set on the target's processes: RLIMIT_NOFILE; None leaves them as they are."""
+
+    nofile: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectSpec:
+    """What is known of this server. The verdict quotes `why` and `knob` only where the measured ceiling agrees."""
+
+    ceiling: int | None = None
+    why: str = ""
+    knob: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSpec:
+    """One target. `folder` is where its file was found; it is not part of the file."""
+
+    name: str
+    summary: str
+    start: StartSpec
+    needs: NeedsSpec = dataclasses.field(default_factory=NeedsSpec)
+    ready: ReadySpec = dataclasses.field(default_factory=ReadySpec)
+    request: RequestSpec = dataclasses.field(default_factory=RequestSpec)
+    limits: LimitsSpec = dataclasses.field(default_factory=LimitsSpec)
+    expect: ExpectSpec = dataclasses.field(default_factory=ExpectSpec)
+    folder: str = "."
+
+
+def read_target(path: Path) -> TargetSpec:
+    """The target that a ``target.toml`` describes, or its folder. `name` defaults to the folder's name.
+
+    Raises `PlanError` with the file, the place and the remedy.
+    """
+    file = path / FILE_NAME if path.is_dir() else path
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PlanError(f"{file}: no such file; a target is a folder with a {FILE_NAME}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(f"{file}: not valid TOML: {error}") from None
+    folder = file.resolve().parent
+    data = {"name": folder.name, "summary": "", **data, "folder": str(folder)}
+    try:
+        return from_plain(TargetSpec, data, str(file))
+    except WireError as error:
+        raise PlanError(f"{error}; docs/reference/target-toml.md lists what a target file may say") from None

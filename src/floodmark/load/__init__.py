@@ -1,0 +1,1 @@
+"""The Locust side of Floodmark: the only importer of locust and gevent."""

@@ -1,0 +1,1 @@
+"""A verdict as pictures and text: run folder in, files out."""
