@@ -5,13 +5,17 @@ It travels in ``Server-Timing``, the W3C header, as one metric named ``floodmark
 
     Server-Timing: floodmark;dur=5001.2;begin=8123.456789;end=8128.457989;pid=7;tid=9;thread="Thread-1"
 
-``begin`` and ``end`` are seconds of CLOCK_MONOTONIC on the target's host; ``dur`` is milliseconds, as the standard says.
+``begin`` and ``end`` are seconds of CLOCK_MONOTONIC on the target's host; ``dur`` is milliseconds, the standard's unit.
 """
 
+import math
 import re
 from dataclasses import dataclass
 
 METRIC = "floodmark"
+
+MAX_ID = 2**32 - 1
+"""A process or thread id above this is none; and what no message can carry must not come in by a header."""
 
 # One `;name=value` of a metric; a value is a token or a quoted string (RFC 9110, section 5.6).
 _PARAMETER = re.compile(r';\s*([!#$%&\'*+.^_`|~\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))')
@@ -29,13 +33,13 @@ class HandlerEvidence:
 
 
 def parse_server_timing(value: str) -> HandlerEvidence | None:
-    """Reads the ``floodmark`` metric of a Server-Timing header; None where there is none, or it is not complete."""
+    """Reads the ``floodmark`` metric of a Server-Timing header; None where there is none, or it is not whole."""
     start = value.find(METRIC + ";")
     if start < 0:
         return None
     parameters = {name.lower(): quoted or token for name, quoted, token in _PARAMETER.findall(value, start)}
     try:
-        return HandlerEvidence(
+        evidence = HandlerEvidence(
             begin_s=float(parameters["begin"]),
             end_s=float(parameters["end"]),
             pid=int(parameters["pid"]),
@@ -44,3 +48,5 @@ def parse_server_timing(value: str) -> HandlerEvidence | None:
         )
     except (KeyError, ValueError):
         return None
+    is_finite = math.isfinite(evidence.begin_s) and math.isfinite(evidence.end_s)
+    return evidence if is_finite and 0 <= evidence.pid <= MAX_ID and 0 <= evidence.tid <= MAX_ID else None

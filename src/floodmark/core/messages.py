@@ -19,6 +19,7 @@ HELLO = "floodmark_hello"
 PONG = "floodmark_pong"
 WATCHING = "floodmark_watching"
 SAMPLES = "floodmark_samples"
+READY = "floodmark_ready"
 PULSE = "floodmark_pulse"
 HITS = "floodmark_hits"
 DONE = "floodmark_done"
@@ -92,12 +93,21 @@ class BurstOrder:
 
     worker: str
     profile: BurstProfile
-    url: str
+    host: str
+    port: int
     path: str
     expect_status: int
     expect_text: str
     first_id: int
     step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A worker has its share prepared, or (`problem`) why it cannot take it."""
+
+    worker: str
+    problem: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ line that is cut short is skipped. The manifest is written beside and renamed in
 """
 
 import dataclasses
+import datetime as dt
 import json
 import os
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ from floodmark.core.sample import Sample, TargetLimits
 from floodmark.core.target import ExpectSpec
 
 FORMAT = 1
+RUNS_FOLDER = "runs"
 MANIFEST = "run.json"
 HITS = "hits.jsonl"
 SAMPLES = "samples.jsonl"
@@ -102,6 +104,12 @@ class Recording:
     samples: tuple[Sample, ...]
     workers: tuple[WorkerReport, ...]
     clocks: tuple[ClockReading, ...]
+
+
+def new_run_path(target: str) -> Path:
+    """A name under ``runs/`` that begins with the time, so that runs sort by when they were made."""
+    stamp = dt.datetime.now(tz=dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+    return Path(RUNS_FOLDER) / f"{stamp}-{target}-{os.getpid()}"
 
 
 class RunFolder:

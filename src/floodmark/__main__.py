@@ -1,0 +1,5 @@
+"""`python -m floodmark`, where the script of that name is not on PATH."""
+
+from floodmark.cli import main
+
+main()

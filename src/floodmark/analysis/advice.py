@@ -1,0 +1,78 @@
+"""What must be changed, and by which knob: from what is known of the target, else from the evidence alone."""
+
+from floodmark.analysis.document import Judgement, Line, Unit
+from floodmark.core.outcomes import Outcome
+from floodmark.core.places import Place
+from floodmark.core.run_folder import Manifest
+
+REMEDIES = {
+    Outcome.REFUSED: "Connections were refused: nothing listened on the port then; look for a restart in the log.",
+    Outcome.RESET: "Connections were reset: the target closed sockets with unread data, or gave up half-open ones;"
+    " look for a limit on open files, and at its backlog.",
+    Outcome.CLOSED: "Connections were closed without an answer: look in the log for a crashed or killed worker.",
+    Outcome.CONNECT_TIMEOUT: "Clients could not connect in time: the accept queue was full, and the kernel dropped"
+    " their SYN.",
+    Outcome.RESPONSE_TIMEOUT: "Requests ran into the time limit while in line: more at once, a shorter line, or a"
+    " longer --timeout.",
+    Outcome.SERVER_ERROR: "The target answered 5xx: its own log says why.",
+    Outcome.WRONG_ANSWER: "Answers were not the expected ones: compare the example with the expected status and text.",
+    Outcome.OUT_OF_PORTS: "The generator ran out of source ports: spread the load over more workers on more addresses.",
+    Outcome.OUT_OF_FILES: "The generator ran out of open files: raise `ulimit -n`, or use more workers.",
+    Outcome.OUT_OF_MEMORY: "The generator ran out of memory for sockets: use more workers on more hosts.",
+}
+
+
+def advise(manifest: Manifest, found: Judgement) -> tuple[str, ...]:
+    """Advice, the most useful first; a target's own knob only where its expected ceiling was measured."""
+    expect, ceiling = manifest.expect, found.in_service.ceiling
+    advice = []
+    if expect.why and expect.ceiling == ceiling:
+        advice = [text for text in (expect.why, expect.knob) if text]
+    elif expect.ceiling is not None and expect.ceiling != ceiling:
+        advice = [_unexpected(expect.ceiling, ceiling)]
+    else:
+        advice = [*_of_model(found), *_of_inside(found)]
+    kinds = [Outcome(failure.kind) for failure in found.failures]
+    advice += [*_of_lines(manifest, found.lines), *(REMEDIES[kind] for kind in kinds if kind in REMEDIES)]
+    return tuple(dict.fromkeys(advice))
+
+
+def _unexpected(expected: int, ceiling: int | None) -> str:
+    measured = "no ceiling was seen" if ceiling is None else f"{ceiling:,} was measured"
+    return f"A ceiling of {expected:,} was expected of this target, and {measured}: compare versions and limits."
+
+
+def _of_model(found: Judgement) -> list[str]:
+    """For a server that nothing is known of."""
+    ceiling, model = found.in_service.ceiling, found.model
+    if ceiling is None:
+        return []
+    if model.unit is Unit.PROCESS:
+        return [f"Each process runs one request: more processes raise the {ceiling:,}."]
+    if model.unit is Unit.THREAD and model.reused:
+        return [f"A pool of threads runs the requests: a larger pool, or more processes, raises the {ceiling:,}."]
+    if model.unit is Unit.EVENT_LOOP and ceiling == (model.processes or 1):
+        return ["An event loop ran one request at a time: its handler blocks; await, or hand the work to threads."]
+    return []
+
+
+def _of_lines(manifest: Manifest, lines: tuple[Line, ...]) -> list[str]:
+    advice = []
+    for line in lines:
+        if line.depth_peak <= line.limit:
+            continue
+        somaxconn = manifest.limits.somaxconn if manifest.limits else None
+        sysctl = f" and, above {somaxconn:,}, net.core.somaxconn" if somaxconn else ", and net.core.somaxconn"
+        advice.append(
+            f"The accept queue of {line.address} was full ({line.depth_peak:,} of {line.limit:,} + 1): the kernel dropped"
+            f" what came then. Raise the server's backlog{sysctl}."
+        )
+    return advice
+
+
+def _of_inside(found: Judgement) -> list[str]:
+    inside, ceiling = found.waiting[Place.IN_PROCESS].peak, found.in_service.ceiling
+    if ceiling is None or not inside or inside <= ceiling:
+        return []
+    words = "Requests waited inside the process, where neither the kernel nor a load balancer sees them"
+    return [f"{words}: bound that line, so that a balancer is told at once."]

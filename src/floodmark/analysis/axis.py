@@ -1,0 +1,125 @@
+"""One time axis: a recording's hits and samples in seconds since the first planned release. No counting yet."""
+
+from dataclasses import dataclass
+
+from floodmark.core.clock import ClockReading
+from floodmark.core.errors import RunFolderError
+from floodmark.core.hit import Hit
+from floodmark.core.outcomes import Outcome
+from floodmark.core.run_folder import Recording
+from floodmark.core.sample import Sample
+
+AGENT_NODE = "agent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A hit on the common axis: seconds since the first planned release; None where it did not get that far."""
+
+    hit: Hit
+    planned_s: float
+    released_s: float | None
+    connected_s: float | None
+    first_byte_s: float | None
+    ended_s: float | None
+    handler_begin_s: float | None
+    handler_end_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """An agent's sample on the common axis, at the moment of its socket dump."""
+
+    at_s: float
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """Everything measured, on one axis. `end_s` is the end of the load; beats rise in time."""
+
+    recording: Recording
+    requests: tuple[Request, ...]
+    beats: tuple[Beat, ...]
+    end_s: float
+
+    @property
+    def hold_s(self) -> float:
+        """How long the server holds one request."""
+        return self.recording.manifest.profile.hold_s
+
+    def answered(self) -> list[Request]:
+        """The requests that were answered, in the order in which they ended."""
+        done = [request for request in self.requests if request.hit.outcome is Outcome.ANSWERED]
+        return sorted(done, key=lambda request: request.ended_s or 0.0)
+
+
+def put_on_axis(recording: Recording) -> Axis:
+    """The recording on one axis. Raises `RunFolderError` where the load was never released."""
+    fired_s = recording.manifest.fired_s
+    if fired_s is None:
+        reasons = "; ".join(recording.manifest.problems) or "the run ended before that"
+        raise RunFolderError(f"{recording.path}: the load was never released: {reasons}")
+    offsets = _offsets(recording.clocks)
+    target_shift_s = _target_shift(recording, offsets, fired_s)
+    requests = tuple(_request(hit, offsets.get(hit.worker, 0.0) + fired_s, target_shift_s) for hit in recording.hits)
+    shift_s = offsets.get(AGENT_NODE, 0.0) + fired_s
+    beats = tuple(Beat(at_s=sample.socket_s - shift_s, sample=sample) for sample in recording.samples)
+    return Axis(
+        recording=recording,
+        requests=requests,
+        beats=tuple(sorted(beats, key=lambda beat: beat.at_s)),
+        end_s=_end(recording, requests, fired_s),
+    )
+
+
+def _offsets(clocks: tuple[ClockReading, ...]) -> dict[str, float]:
+    """Each node's best reading: the one with the smallest bound."""
+    best: dict[str, ClockReading] = {}
+    for clock in clocks:
+        if clock.node not in best or clock.bound_s < best[clock.node].bound_s:
+            best[clock.node] = clock
+    return {node: clock.offset_s for node, clock in best.items()}
+
+
+def _target_shift(recording: Recording, offsets: dict[str, float], fired_s: float) -> float:
+    """What to take from a handler's stamp. Without an agent the target's clock is placed by the answers themselves:
+
+    a handler cannot end after its answer's first byte, and the quickest answer came at once.
+    """
+    if AGENT_NODE in offsets:
+        return offsets[AGENT_NODE] + fired_s
+    gaps = [
+        hit.handler_end_s - (hit.first_byte_s - offsets.get(hit.worker, 0.0) - fired_s)
+        for hit in recording.hits
+        if hit.handler_end_s is not None and hit.first_byte_s is not None
+    ]
+    return max(gaps, default=fired_s)
+
+
+def _request(hit: Hit, shift_s: float, target_shift_s: float) -> Request:
+    def moved(time_s: float | None, by_s: float) -> float | None:
+        return None if time_s is None else time_s - by_s
+
+    return Request(
+        hit=hit,
+        planned_s=hit.planned_s - shift_s,
+        released_s=moved(hit.released_s, shift_s),
+        connected_s=moved(hit.connected_s, shift_s),
+        first_byte_s=moved(hit.first_byte_s, shift_s),
+        ended_s=moved(hit.ended_s, shift_s),
+        handler_begin_s=moved(hit.handler_begin_s, target_shift_s),
+        handler_end_s=moved(hit.handler_end_s, target_shift_s),
+    )
+
+
+def _end(recording: Recording, requests: tuple[Request, ...], fired_s: float) -> float:
+    """The end of the load: the last outcome, or the cut where requests were still without one."""
+    ends = [request.ended_s for request in requests if request.ended_s is not None]
+    offsets = _offsets(recording.clocks)
+    cuts = [report.ended_s - offsets.get(report.worker, 0.0) - fired_s for report in recording.workers]
+    if cuts:
+        return max([*ends, *cuts])
+    if recording.manifest.cut_s is not None:
+        return recording.manifest.cut_s - fired_s
+    return max(ends, default=0.0)

@@ -1,0 +1,65 @@
+"""A recording, judged: the one function that joins the rooms of analysis. Pure: same recording, same verdict."""
+
+from dataclasses import replace
+
+from floodmark.analysis.advice import advise
+from floodmark.analysis.axis import Axis, put_on_axis
+from floodmark.analysis.checks import check_run
+from floodmark.analysis.document import FORMAT, InService, Judged, Judgement, ProfileSummary, Timeline, VerdictDocument
+from floodmark.analysis.estimates import judge_in_service
+from floodmark.analysis.failures import count_outcomes, failures_of
+from floodmark.analysis.lines import lines_of, settled_places, waiting_places
+from floodmark.analysis.model import judge_model
+from floodmark.analysis.sentence import verdict_sentence
+from floodmark.analysis.service import Service, service_of
+from floodmark.analysis.timeline import TimelineMaker
+from floodmark.core.run_folder import Recording
+
+
+def judge(recording: Recording) -> Judged:
+    """The verdict on a recording. Raises `RunFolderError` where the load was never released."""
+    axis = put_on_axis(recording)
+    service = service_of(axis)
+    in_service, timeline = _in_service(axis, service)
+    outcomes = count_outcomes(axis)
+    document = VerdictDocument(
+        format=FORMAT,
+        target=recording.manifest.target,
+        status=recording.manifest.status.value,
+        profile=_profile(axis),
+        verdict=_judgement(axis, in_service, timeline, outcomes),
+        outcomes=outcomes,
+        validity=check_run(axis, timeline, in_service, outcomes),
+    )
+    return Judged(document=document, timeline=timeline)
+
+
+def _in_service(axis: Axis, service: Service) -> tuple[InService, Timeline]:
+    """Peak and ceiling from the certain part; then the timeline again, whose uncertain end goes on at the ceiling."""
+    peak = service.peak(axis.end_s)
+    found = judge_in_service(axis, service, TimelineMaker(axis, service, level_after=peak).make())
+    return found, TimelineMaker(axis, service, level_after=found.ceiling).make()
+
+
+def _judgement(axis: Axis, in_service: InService, timeline: Timeline, outcomes: dict[str, int]) -> Judgement:
+    manifest = axis.recording.manifest
+    lines = lines_of(axis)
+    waiting = waiting_places(axis, timeline, lines)
+    found = Judgement(
+        sentence="",
+        in_service=in_service,
+        waiting=waiting,
+        lines=lines,
+        model=judge_model(axis, in_service.peak, in_service.ceiling),
+        failures=failures_of(axis),
+        advice=(),
+    )
+    settled = settled_places(axis, timeline)
+    return replace(found, sentence=verdict_sentence(manifest, found, settled, outcomes), advice=advise(manifest, found))
+
+
+def _profile(axis: Axis) -> ProfileSummary:
+    profile = axis.recording.manifest.profile
+    return ProfileSummary(
+        kind=profile.kind, requests=profile.requests, within_s=profile.within_s, hold_s=profile.hold_s
+    )

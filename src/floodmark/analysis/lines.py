@@ -1,0 +1,89 @@
+"""The lines that requests wait in: the target's listening sockets, and how many were seen in each place."""
+
+from collections.abc import Iterable
+
+from floodmark.analysis.axis import Axis
+from floodmark.analysis.document import Line, Timeline, WaitingPlace
+from floodmark.analysis.steps import sampled_pieces, sustained
+from floodmark.core.places import WAITING_PLACES, Place
+from floodmark.core.sample import ListenerSample, Sample
+
+DWELL_BEATS = 2.0
+"""A derived place counts when it was occupied for two beats: both ends of a connection are not read at one instant."""
+
+DWELL_SHARE = 0.02
+"""Or for a fiftieth of the hold, whichever is longer."""
+
+SETTLED_SHARE = 0.25
+"""Of the hold: a quarter is longer than any server here takes to let 10,000 connections in."""
+
+
+def lines_of(axis: Axis) -> tuple[Line, ...]:
+    """Every listener of the target, outer ones first, with the deepest it was seen."""
+    peaks: dict[str, tuple[ListenerSample, ...]] = {}
+    names: dict[int, str] = {}
+    for beat in axis.beats:
+        names |= {process.pid: process.name for process in beat.sample.processes or ()}
+        for address, rows in _by_address(beat.sample).items():
+            if address not in peaks or _depth(rows) > _depth(peaks[address]):
+                peaks[address] = rows
+    lines = [_line(address, rows, names) for address, rows in peaks.items()]
+    return tuple(sorted(lines, key=lambda line: (not line.outer, line.address)))
+
+
+def outer_limit(lines: Iterable[Line]) -> int | None:
+    """The accept queue's limit on the port that clients are sent to; None where it was not seen."""
+    limits = [line.limit for line in lines if line.outer]
+    return sum(limits) if limits else None
+
+
+def waiting_places(axis: Axis, timeline: Timeline, lines: tuple[Line, ...]) -> dict[Place, WaitingPlace]:
+    """The most requests seen in each place. The accept queue's depth is the kernel's own, the rest is counted here."""
+    dwell_s = max(DWELL_BEATS * axis.recording.manifest.beat_s, DWELL_SHARE * axis.hold_s)
+    found = {place: WaitingPlace(peak=_peak(timeline, place, dwell_s), limit=None) for place in WAITING_PLACES}
+    queue = [value for value in timeline.places[Place.ACCEPT_QUEUE] if value is not None]
+    found[Place.ACCEPT_QUEUE] = WaitingPlace(peak=max(queue, default=None), limit=outer_limit(lines))
+    return found
+
+
+def settled_places(axis: Axis, timeline: Timeline) -> dict[Place, int]:
+    """The most requests that stayed in each place for a good part of a hold: what is worth a sentence.
+
+    While a flood is let in, every place fills for a moment; a line that lasts is another matter.
+    """
+    dwell_s = SETTLED_SHARE * axis.hold_s
+    return {place: _peak(timeline, place, dwell_s) or 0 for place in WAITING_PLACES}
+
+
+def _peak(timeline: Timeline, place: Place, dwell_s: float) -> int | None:
+    values = timeline.places[place]
+    if all(value is None for value in values):
+        return None
+    certain_s = timeline.certain_until_s
+    pieces = sampled_pieces(timeline.times_s, values)
+    if place is Place.IN_PROCESS and certain_s is not None:
+        pieces = [(begin_s, min(end_s, certain_s), value) for begin_s, end_s, value in pieces if begin_s < certain_s]
+    return sustained(pieces, dwell_s)
+
+
+def _by_address(sample: Sample) -> dict[str, tuple[ListenerSample, ...]]:
+    rows: dict[str, list[ListenerSample]] = {}
+    for listener in sample.listeners:
+        rows.setdefault(listener.address, []).append(listener)
+    return {address: tuple(listeners) for address, listeners in rows.items()}
+
+
+def _depth(rows: tuple[ListenerSample, ...]) -> int:
+    return sum(row.depth for row in rows)
+
+
+def _line(address: str, rows: tuple[ListenerSample, ...], names: dict[int, str]) -> Line:
+    owners = sorted({owner for row in rows for owner in row.owners})
+    return Line(
+        address=address,
+        outer=any(row.outer for row in rows),
+        depth_peak=_depth(rows),
+        limit=sum(row.limit for row in rows),
+        depths=tuple(row.depth for row in rows),
+        owners=tuple(f"{names.get(owner, 'process')} {owner}" for owner in owners),
+    )

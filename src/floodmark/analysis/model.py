@@ -1,0 +1,161 @@
+"""Who runs a request: thread, process or event loop, reused or new. From unit identities, else from the kernel."""
+
+from collections import Counter
+
+from floodmark.analysis.axis import Axis, Request
+from floodmark.analysis.document import Model, Unit
+from floodmark.analysis.steps import StepCount
+from floodmark.core.sample import ProcessSample
+
+NEW_SHARE = 0.8
+"""Of the requests must have got a unit of their own for "new for each"; a reused pool gives few units many requests."""
+
+GROWTH_SHARE = 0.5
+"""Threads or processes that came with the load explain the number in service when they are at least half of it."""
+
+
+def judge_model(axis: Axis, peak: int, ceiling: int | None) -> Model:
+    """The execution model; `peak` is the most in service at once."""
+    served = [request for request in axis.requests if request.hit.tid is not None and request.hit.pid is not None]
+    if served:
+        return _by_identities(axis, served, ceiling)
+    return _by_kernel(axis, peak, ceiling)
+
+
+def _by_identities(axis: Axis, served: list[Request], ceiling: int | None) -> Model:
+    by_unit: dict[tuple[int, int], list[Request]] = {}
+    for request in served:
+        by_unit.setdefault((request.hit.pid or 0, request.hit.tid or 0), []).append(request)
+    processes = len({pid for pid, _ in by_unit})
+    if any(_overlap(requests) for requests in by_unit.values()):
+        unit = Unit.EVENT_LOOP
+    elif all(pid == tid for pid, tid in by_unit):
+        unit = Unit.PROCESS
+    else:
+        unit = Unit.THREAD
+    reused = _reused(axis, unit, len(served), set(by_unit))
+    per_process = _per_process(unit, ceiling, processes, reused=reused)
+    words = (
+        f"{counted(len(served), 'answer')} came from {counted(len(by_unit), unit.value.replace('-', ' '))} in"
+        f" {counted(processes, 'process')}: {_example(served)}"
+    )
+    return Model(unit=unit, reused=reused, processes=processes, per_process=per_process, words=words)
+
+
+def _overlap(requests: list[Request]) -> bool:
+    """True where one unit ran two of its requests at the same time: only an event loop does."""
+    known = [(r.handler_begin_s or 0.0, r.handler_end_s or 0.0) for r in requests]
+    if len(known) < 2:  # noqa: PLR2004 - two is what an overlap takes
+        return False
+    count = StepCount(known)
+    return any(count.at((begin_s + end_s) / 2) > 1 for begin_s, end_s in known)
+
+
+def _reused(axis: Axis, unit: Unit, served: int, units: set[tuple[int, int]]) -> bool | None:
+    """True where a unit served twice; else the requests that were sent one at a time before the burst decide.
+
+    A pool answers these from one unit, or from a unit that serves the burst too; a new unit each time does neither.
+    """
+    if unit is Unit.EVENT_LOOP or len(units) < NEW_SHARE * served:
+        return True
+    probed = axis.recording.manifest.probe.units
+    if set(probed) & units or len(set(probed)) < len(probed):
+        return True
+    return False if served > 1 else None
+
+
+def _per_process(unit: Unit | None, ceiling: int | None, processes: int | None, *, reused: bool | None) -> int | None:
+    if ceiling is None or not processes:
+        return None
+    if unit is Unit.PROCESS:
+        return 1
+    return round(ceiling / processes) if reused or processes == 1 else None
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 process``, ``1,000 processes``."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
+def _example(served: list[Request]) -> str:
+    names = Counter(request.hit.thread or "" for request in served)
+    common, _ = names.most_common(1)[0]
+    return f"{common!r}" if len(names) == 1 else f"{len(names):,} thread names, such as {common!r}"
+
+
+def _by_kernel(axis: Axis, peak: int, ceiling: int | None) -> Model:
+    """Without evidence in the answers: what the agent saw of processes and threads while the load was on."""
+    before = _tree_before(axis)
+    during = [beat.sample.processes for beat in axis.beats if beat.at_s >= 0 and beat.sample.processes is not None]
+    if before is None or not during or not peak:
+        return Model(
+            unit=None, reused=None, processes=None, per_process=None, words="no evidence of who runs a request"
+        )
+    most = max(during, key=lambda tree: (_threads(tree), len(tree)))
+    new_processes = len(most) - len(before)
+    new_threads = _threads(most) - _threads(before)
+    started = sum(process.threads_started for tree in during for process in tree)
+    answered = len(axis.answered())
+    unit: Unit | None
+    reused: bool | None
+    if new_processes >= GROWTH_SHARE * peak:
+        unit, reused = Unit.PROCESS, _pool(started, answered, peak)
+    elif new_threads >= GROWTH_SHARE * peak:
+        unit, reused = Unit.THREAD, _pool(started, answered, peak)
+    else:
+        unit, reused = _standing_unit(before, peak, ceiling), True
+    words = (
+        f"while {peak:,} were in service the target had {counted(len(most), 'process')} and"
+        f" {counted(_threads(most), 'thread')} ({len(before):,} and {_threads(before):,} before);"
+        f" {counted(started, 'thread')} started during the load, a process counting as one"
+    )
+    processes = _serving(before, most, unit, new_processes)
+    return Model(
+        unit=unit,
+        reused=reused,
+        processes=processes,
+        per_process=_per_process(unit, ceiling, processes, reused=reused),
+        words=words,
+    )
+
+
+def _tree_before(axis: Axis) -> tuple[ProcessSample, ...] | None:
+    before = [beat.sample.processes for beat in axis.beats if beat.at_s < 0 and beat.sample.processes is not None]
+    return before[-1] if before else None
+
+
+def _threads(tree: tuple[ProcessSample, ...]) -> int:
+    return sum(process.threads or 0 for process in tree)
+
+
+def _pool(started: int, answered: int, peak: int) -> bool | None:
+    """Whether units that came with the load are a pool: that starts as many as run at once, not as many as are served.
+
+    None where no more were answered than ran at once: both would have started the same number.
+    """
+    if answered <= peak * (1 + GROWTH_SHARE):
+        return None
+    return started < NEW_SHARE * answered
+
+
+def _standing_unit(before: tuple[ProcessSample, ...], peak: int, ceiling: int | None) -> Unit | None:
+    """The units were there before: as many threads as run at once, as many processes, or loops that run many each."""
+    if ceiling is not None and ceiling in (len(before), len(before) - 1) and _threads(before) < ceiling + len(before):
+        return Unit.PROCESS
+    if peak > _threads(before):
+        return Unit.EVENT_LOOP
+    return Unit.THREAD if ceiling is not None else None
+
+
+def _serving(
+    before: tuple[ProcessSample, ...], most: tuple[ProcessSample, ...], unit: Unit | None, new_processes: int
+) -> int | None:
+    """How many processes ran handlers: a first process that only keeps others is not one of them."""
+    if unit is Unit.PROCESS and new_processes > 0:
+        return new_processes
+    if unit is None:
+        return None
+    parents = {process.parent for process in before}
+    leaves = [process for process in most if process.pid not in parents]
+    return max(1, len(leaves))

@@ -1,0 +1,214 @@
+"""One run from its plan to its end: target up, cluster up, load, all down again. It knows the host as a `Shell` only."""
+
+import contextlib
+import datetime as dt
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Protocol
+
+from floodmark_deploy.cluster import ClusterPlan, agent_command, master_command, worker_command
+from floodmark_deploy.port import free_port
+from floodmark_deploy.shell import Job, Shell
+from floodmark_deploy.target_process import start_target
+
+from floodmark.campaign.follow import Follower
+from floodmark.campaign.plan import RunPlan, prove_limits
+from floodmark.campaign.probe import measured_hold, probe
+from floodmark.core.address import Address
+from floodmark.core.errors import ClusterError, FloodmarkError
+from floodmark.core.profile import BurstProfile
+from floodmark.core.run_folder import TARGET_LOG, HoldProbe, Manifest, RunFolder, RunStatus
+from floodmark.core.target import TargetSpec
+from floodmark.report.live import LiveState
+
+HOST = "127.0.0.1"
+"""Where a target of the zoo listens: loads started from one command never leave the machine."""
+
+FOLLOW_EVERY_S = 0.2
+"""How often the live view is fed."""
+
+STOP_TIMEOUT_S = 10.0
+"""For the master to cut the load and write what there is; workers and agent follow it."""
+
+CLUSTER_MARGIN_S = 90.0
+"""Beyond the load's own length, for start, clocks and last hits: a cluster that takes longer hangs."""
+
+
+class View(Protocol):
+    """Who watches a run while it goes on."""
+
+    def update(self, state: LiveState) -> None:
+        """Shows the newest state."""
+
+
+class Campaign:
+    """Runs plans on one host, one after another."""
+
+    def __init__(
+        self,
+        shell: Shell,
+        view: View,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`shell` is the host, `view` is told what goes on."""
+        self._shell = shell
+        self._view = view
+        self._clock = clock
+        self._sleep = sleep
+
+    def run(self, plan: RunPlan) -> RunFolder:
+        """Runs a plan and returns its folder, complete. Raises a `FloodmarkError` where it could not be measured.
+
+        Whatever happens, every process started for it is ended and the manifest says how it ended.
+        """
+        prove_limits(plan)
+        folder = RunFolder(plan.folder)
+        folder.create()
+        marker = plan.folder.name
+        manifest = self._begin(plan, folder)
+        try:
+            with self._target(plan, manifest, marker) as (address, pid):
+                manifest = self._learn(plan, manifest, address, folder)
+                self._load(plan, manifest, folder, address, pid, marker)
+        except BaseException as error:
+            _close_manifest(folder, manifest, error)
+            raise
+        finally:
+            self._shell.sweep(marker, STOP_TIMEOUT_S)
+        final = folder.manifest()
+        if final.status is RunStatus.FAILED:
+            raise ClusterError("; ".join(final.problems) or f"the run failed; see {plan.folder}/master.log")
+        return folder
+
+    def _begin(self, plan: RunPlan, folder: RunFolder) -> Manifest:
+        spec = plan.spec
+        # What is not known yet (the hold of a URL) stands in the manifest as one second until it has been measured.
+        manifest = Manifest(
+            run_id=plan.folder.name,
+            status=RunStatus.RUNNING,
+            started_utc=dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds"),
+            target=plan.name,
+            summary=spec.summary if spec else "a server that was running already",
+            url=plan.address.url if plan.address else "",
+            profile=_profile(plan, plan.hold_s or 1.0),
+            hold_known=plan.hold_s is not None,
+            workers=plan.workers,
+            beat_s=plan.beat_s,
+            versions=_versions(spec),
+            host={"kernel": f"{platform.system()} {platform.release()}", "machine": platform.machine()},
+            command=plan.command,
+        )
+        if spec:
+            manifest = replace(manifest, expect=spec.expect)
+        folder.write_manifest(manifest)
+        return manifest
+
+    @contextlib.contextmanager
+    def _target(self, plan: RunPlan, manifest: Manifest, marker: str) -> Iterator[tuple[Address, int | None]]:
+        """The target's address and first process; a target that was started here is stopped at the end."""
+        if plan.spec is None:
+            if plan.address is None:
+                raise FloodmarkError(f"{manifest.target}: neither a target to start nor an address to go to")
+            yield plan.address, None
+            return
+        self._say(f"starting {plan.name}")
+        target = start_target(
+            plan.spec,
+            self._shell,
+            host=HOST,
+            port=plan.port,
+            run_log=plan.folder / TARGET_LOG,
+            marker=marker,
+            clock=self._clock,
+            sleep=self._sleep,
+        )
+        try:
+            yield replace(target.address, path=plan.request.path), target.pid
+        finally:
+            self._say(f"stopping {plan.name}")
+            target.stop()
+
+    def _learn(self, plan: RunPlan, manifest: Manifest, address: Address, folder: RunFolder) -> Manifest:
+        """Asks the target alone first: the answer must be right, and the hold is measured where it is not known."""
+        found = HoldProbe()
+        if plan.request.holds or plan.hold_s is None:
+            self._say("asking it alone" if plan.request.holds else "measuring the hold, one request at a time")
+            found = probe(address, plan.request, clock=self._clock)
+        hold_s = plan.hold_s or round(measured_hold(found), 4)
+        manifest = replace(manifest, probe=found, url=address.url, profile=_profile(plan, hold_s))
+        folder.write_manifest(manifest)
+        return manifest
+
+    def _load(  # noqa: PLR0913, PLR0917 - one call, in order of appearance
+        self, plan: RunPlan, manifest: Manifest, folder: RunFolder, address: Address, pid: int | None, marker: str
+    ) -> None:
+        cluster = ClusterPlan(
+            folder=folder.path,
+            marker=marker,
+            bus_port=free_port(HOST),
+            workers=plan.workers,
+            address=address,
+            request=plan.request,
+            profile=manifest.profile,
+            beat_s=plan.beat_s,
+            target_pid=pid,
+        )
+        self._say(f"starting a Locust master, {plan.workers} worker{'s' * (plan.workers > 1)} and an agent")
+        master = self._shell.start(master_command(cluster))
+        jobs = [master, self._shell.start(agent_command(cluster))]
+        jobs += [self._shell.start(worker_command(cluster, number)) for number in range(1, plan.workers + 1)]
+        try:
+            self._follow(
+                master, jobs, Follower(folder, manifest.profile), manifest.profile.longest_s + CLUSTER_MARGIN_S
+            )
+        finally:
+            # The master first: it cuts the load and writes what there is while the others still answer.
+            for job in jobs:
+                job.stop(STOP_TIMEOUT_S)
+
+    def _follow(self, master: Job, jobs: list[Job], follower: Follower, timeout_s: float) -> None:
+        deadline_s = self._clock() + timeout_s
+        while master.poll() is None:
+            self._view.update(follower.state())
+            if self._clock() > deadline_s:
+                raise ClusterError(f"the master did not end within {timeout_s:.0f} s{_tail(master)}")
+            if not follower.fired and (dead := [job for job in jobs[1:] if job.poll() not in (None, 0)]):
+                raise ClusterError(f"a process of the cluster ended at its start{_tail(dead[0])}")
+            self._sleep(FOLLOW_EVERY_S)
+        self._view.update(follower.state())
+        if not follower.fired and not follower.problems():
+            raise ClusterError(f"the master ended before the load was released{_tail(master)}")
+
+    def _say(self, words: str) -> None:
+        self._view.update(LiveState(phase=words, elapsed_s=0.0, planned=0))
+
+
+def _profile(plan: RunPlan, hold_s: float) -> BurstProfile:
+    return BurstProfile(requests=plan.requests, within_s=plan.within_s, hold_s=hold_s, timeout_s=plan.timeout_s)
+
+
+def _versions(spec: TargetSpec | None) -> dict[str, str]:
+    distributions = spec.needs.distributions if spec else ()
+    return {"python": platform.python_version()} | {name: version(name) for name in distributions}
+
+
+def _tail(job: Job) -> str:
+    lines = job.tail(6)
+    return "; its last lines:" + "".join(f"\n    {line}" for line in lines) if lines else "; it printed nothing"
+
+
+def _close_manifest(folder: RunFolder, manifest: Manifest, error: BaseException) -> None:
+    """The master writes how a run ended; where it could not, this does."""
+    with contextlib.suppress(FloodmarkError):
+        manifest = folder.manifest()
+    if manifest.status is not RunStatus.RUNNING:
+        return
+    interrupted = isinstance(error, KeyboardInterrupt)
+    status = RunStatus.INTERRUPTED if interrupted else RunStatus.FAILED
+    problem = "interrupted by the user" if interrupted else str(error)
+    folder.write_manifest(replace(manifest, status=status, problems=(*manifest.problems, problem)))

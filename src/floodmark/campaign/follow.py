@@ -1,0 +1,75 @@
+"""What a run's folder says while the run goes on, for the live view. It reads; the master writes."""
+
+from floodmark.core.codec import from_plain
+from floodmark.core.errors import FloodmarkError
+from floodmark.core.messages import Pulse
+from floodmark.core.profile import BurstProfile
+from floodmark.core.run_folder import PULSES, SAMPLES, RunFolder
+from floodmark.core.sample import Sample
+from floodmark.core.tail import LineTail
+from floodmark.report.live import LiveState
+
+
+class Follower:
+    """The newest counts of one run under way."""
+
+    def __init__(self, folder: RunFolder, profile: BurstProfile) -> None:
+        """Begins with nothing seen."""
+        self._folder = folder
+        self._profile = profile
+        self._pulses = LineTail(folder.path / PULSES)
+        self._samples = LineTail(folder.path / SAMPLES)
+        self._latest: dict[str, Pulse] = {}
+        self._first_s: float | None = None
+        self._now_s = 0.0
+        self._sample: Sample | None = None
+
+    @property
+    def fired(self) -> bool:
+        """True once the load was released."""
+        return bool(self._latest) or self._fired_s() is not None
+
+    def problems(self) -> tuple[str, ...]:
+        """What the master has noted so far."""
+        try:
+            return self._folder.manifest().problems
+        except FloodmarkError:
+            return ()
+
+    def state(self) -> LiveState:
+        """The newest state."""
+        for line in self._pulses.new_lines():
+            pulse = from_plain(Pulse, line, PULSES)
+            self._latest[pulse.worker] = pulse
+            self._first_s = pulse.at_s if self._first_s is None else self._first_s
+            self._now_s = pulse.at_s
+        for line in self._samples.new_lines():
+            self._sample = from_plain(Sample, line, SAMPLES)
+        if not self._latest:
+            return LiveState(phase="gathering workers and agent", elapsed_s=0.0, planned=self._profile.requests)
+        return self._loaded()
+
+    def _loaded(self) -> LiveState:
+        pulses = self._latest.values()
+        counts = self._sample.connections[0] if self._sample and self._sample.connections else None
+        tree = self._sample.processes if self._sample else None
+        return LiveState(
+            phase="load is on",
+            elapsed_s=self._now_s - (self._first_s or 0.0),
+            planned=self._profile.requests,
+            released=sum(pulse.released for pulse in pulses),
+            connected=sum(pulse.connected for pulse in pulses),
+            answered=sum(pulse.answered for pulse in pulses),
+            failed=sum(pulse.failed for pulse in pulses),
+            accept_queue=counts.accept_queue if counts else None,
+            unread=counts.unread if counts else None,
+            read=counts.read if counts else None,
+            threads=sum(process.threads or 0 for process in tree) if tree is not None else None,
+            processes=len(tree) if tree is not None else None,
+        )
+
+    def _fired_s(self) -> float | None:
+        try:
+            return self._folder.manifest().fired_s
+        except FloodmarkError:
+            return None

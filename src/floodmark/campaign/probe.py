@@ -1,0 +1,77 @@
+"""A few requests sent one at a time before the load: is the answer right, how long is the hold, who serves it."""
+
+import time
+from collections.abc import Callable
+
+from floodmark.core.address import Address
+from floodmark.core.errors import TargetError
+from floodmark.core.hit import Hit
+from floodmark.core.outcomes import Outcome
+from floodmark.core.run_folder import HoldProbe
+from floodmark.core.target import RequestSpec
+from floodmark.engine.burst import Burst, BurstWork, run_burst
+from floodmark.engine.check import AnswerCheck
+from floodmark.engine.endpoint import resolve
+from floodmark.engine.request import render_get
+
+PROBES = 6
+"""Requests at most: a pool of a few units shows its reuse, and a hold its spread."""
+
+PROBE_BUDGET_S = 6.0
+"""No further probe begins after this; the first is always sent."""
+
+PROBE_TIMEOUT_S = 60.0
+"""One probe may take this long: a hold beyond it must be given with --hold."""
+
+SHORT_HOLD_S = 0.02
+"""The hold that targets which can be told are asked for: long enough to be served by a pool's threads one by one."""
+
+
+def probe(
+    address: Address,
+    request: RequestSpec,
+    *,
+    timeout_s: float = PROBE_TIMEOUT_S,
+    clock: Callable[[], float] = time.monotonic,
+) -> HoldProbe:
+    """Sends the probes. Raises `TargetError` where one is not answered as expected."""
+    path = request.path.replace("{hold}", f"{SHORT_HOLD_S:g}")
+    began_s, hits = clock(), list[Hit]()
+    while not hits or (len(hits) < PROBES and clock() - began_s < PROBE_BUDGET_S):
+        hits.append(_one(address, path, request, timeout_s, clock))
+    units = tuple((hit.pid, hit.tid) for hit in hits if hit.pid is not None and hit.tid is not None)
+    return HoldProbe(took_s=tuple(took(hit) for hit in hits), units=units)
+
+
+def took(hit: Hit) -> float:
+    """From release to the last byte, in seconds."""
+    return (hit.ended_s or hit.planned_s) - (hit.released_s or hit.planned_s)
+
+
+def measured_hold(found: HoldProbe) -> float:
+    """The hold as the probes saw it: their median; the middle one is spared a first request's imports and caches."""
+    ordered = sorted(found.took_s)
+    return ordered[len(ordered) // 2]
+
+
+def _one(address: Address, path: str, request: RequestSpec, timeout_s: float, clock: Callable[[], float]) -> Hit:
+    endpoint = resolve(address)
+    work = BurstWork(
+        worker="probe",
+        endpoint=endpoint,
+        requests=((0, clock()),),
+        render=render_get(path, endpoint.authority),
+        check=AnswerCheck(status=request.status, text=request.contains.encode()),
+        timeout_s=timeout_s,
+    )
+    (hit,) = run_burst(Burst(work, clock=clock), timeout_s=timeout_s + 1, clock=clock)
+    if hit.outcome is Outcome.ANSWERED:
+        return hit
+    where = f"http://{address.authority}{path}"
+    if hit.outcome is Outcome.REFUSED:
+        raise TargetError(
+            f"{where} cannot be reached: connection refused; is the server running on port {address.port}?"
+        )
+    if hit.outcome in (Outcome.RESPONSE_TIMEOUT, Outcome.CONNECT_TIMEOUT):
+        raise TargetError(f"{where} gave no answer within {timeout_s:g} s when asked alone; is it busy? Give --hold")
+    raise TargetError(f"{where} did not answer as expected when asked alone: {hit.error or hit.outcome.value}")

@@ -1,0 +1,111 @@
+"""Joins the burst to Locust: one call in a locustfile registers everything. The only place that listens to Locust's events."""
+
+import logging
+import sys
+from typing import Any
+
+import gevent
+import locust.runners
+from gevent import subprocess
+from locust import events
+from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
+
+from floodmark.core import messages
+from floodmark.core.errors import FloodmarkError, InvalidRunError
+from floodmark.load.conductor import Conductor
+from floodmark.load.options import add_burst_options, read_burst_options
+from floodmark.load.users import UntilDone
+from floodmark.load.worker import BurstWorker
+
+logger = logging.getLogger(__name__)
+
+HEARTBEATS_MISSED = 30
+"""Locust gives a worker up after 3 missed heartbeats (3 to 5 s): a core that opens 10,000 connections may miss more."""
+
+
+def install_burst() -> None:
+    """Registers the burst with Locust; call it once, at the end of a locustfile."""
+    locust.runners.HEARTBEAT_LIVENESS = HEARTBEATS_MISSED
+    events.init_command_line_parser.add_listener(add_burst_options)
+    events.init.add_listener(_on_init)
+
+
+def judge_by_command(folder: str) -> int:
+    """Prints the verdict of a run folder with `floodmark report`, in a process of its own: this one is gevent-patched."""
+    command = [sys.executable, "-m", "floodmark", "report", folder]
+    return int(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own interpreter and module
+
+
+def _on_init(environment: Any, **_: Any) -> None:
+    runner = environment.runner
+    if isinstance(runner, WorkerRunner):
+        BurstWorker(environment)
+    elif isinstance(runner, MasterRunner):
+        _MasterSide(environment)
+    else:
+        logger.error("A burst needs a master and workers: add --processes 2, or start --master and --worker")
+        sys.exit(2)
+
+
+class _MasterSide:
+    """Turns Locust's test start, stop and quit into one run of the conductor."""
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+        self._conductor = Conductor(environment, judge=judge_by_command)
+        self._run: gevent.Greenlet | None = None
+        environment.events.test_start.add_listener(self._start)
+        environment.events.test_stopping.add_listener(self._stop)
+        environment.events.quitting.add_listener(self._stop)
+        _keep_ready_state(environment.runner)
+
+    def _start(self, **_: Any) -> None:
+        UntilDone.finished = False
+        self._run = gevent.spawn(self._conduct)
+
+    def _conduct(self) -> None:
+        environment = self._environment
+        try:
+            options = read_burst_options(environment.parsed_options, environment.host)
+            code = self._conductor.conduct(options)
+        except FloodmarkError as error:
+            logger.error("%s", error)  # noqa: TRY400 - a user's error is one line, no traceback
+            code = error.exit_code
+        except Exception:
+            logger.exception("The burst ended on a bug")
+            code = FloodmarkError.exit_code
+        environment.process_exit_code = code
+        if code == InvalidRunError.exit_code:
+            logger.warning("The run is not valid: see its checks")
+        for shape in (environment.shape_class,):
+            if shape is not None:
+                type(shape).finished = True
+
+    def _stop(self, **_: Any) -> None:
+        """Locust stops or quits: a burst under way is cut, and what was measured is kept."""
+        run = self._run
+        if run is not None and not run.ready() and run is not gevent.getcurrent():
+            self._conductor.cut()
+            run.join(timeout=15)
+
+
+def _keep_ready_state(runner: Any) -> None:
+    """Puts "ready" back when an agent's first message has made Locust say "stopped" before any test ran.
+
+    Locust's master checks after every message whether all its workers have stopped; with no worker connected that is
+    true of none, and the web UI would open on the page of a finished test.
+    """
+    original = runner.custom_messages[messages.HELLO]
+
+    def hello(environment: Any, msg: Any, **kw: Any) -> None:
+        before = environment.runner.state
+        original[0](environment=environment, msg=msg, **kw)
+        if before == STATE_INIT:
+            gevent.spawn(_restore, environment.runner)
+
+    runner.custom_messages[messages.HELLO] = (hello, original[1])
+
+
+def _restore(runner: Any) -> None:
+    if runner.state == STATE_STOPPED:
+        runner.update_state(STATE_INIT)

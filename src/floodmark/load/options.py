@@ -1,0 +1,99 @@
+"""The burst's options, as `locust --help`, the start form and the environment show them; no run is started here."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from floodmark.core.address import Address, parse_url
+from floodmark.core.errors import UsageError
+from floodmark.core.profile import BurstProfile
+from floodmark.core.target import RequestSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurstOptions:
+    """One burst as asked for, checked. `folder` None: a new one under ``runs/``."""
+
+    profile: BurstProfile
+    address: Address
+    request: RequestSpec
+    agents: int
+    beat_s: float
+    folder: Path | None
+    judge: bool
+
+    @property
+    def path(self) -> str:
+        """The request's path with the hold filled in; ``{id}`` is the engine's to fill."""
+        return self.request.path.replace("{hold}", f"{self.profile.hold_s:g}")
+
+
+def add_burst_options(parser: Any) -> None:
+    """Adds the options to Locust's parser: each is on the command line, in the start form and in the environment."""
+    group = parser.add_argument_group("Floodmark burst", "N requests released together; the server holds each")
+    for options, in_form in ((_OPTIONS, True), (_HIDDEN_OPTIONS, False)):
+        for flag, variable, kind, default, words in options:
+            action = group.add_argument(flag, env_var=variable, type=kind, default=default, help=words)
+            # What Locust's own parser.add_argument notes on an action; an argument group does not pass through it.
+            action.include_in_web_ui = in_form
+            action.is_secret = action.is_required = action.is_multiple = False
+
+
+_OPTIONS: tuple[tuple[str, str, Callable[[str], Any], Any, str], ...] = (
+    ("--requests", "FLOODMARK_REQUESTS", int, 1000, "How many requests in all, split over the workers"),
+    ("--within", "FLOODMARK_WITHIN", float, 0.0, "Seconds over which they are released; 0: all at one instant"),
+    ("--hold", "FLOODMARK_HOLD", float, 5.0, "Seconds the server takes for one request; fills {hold} in the path"),
+    ("--timeout", "FLOODMARK_TIMEOUT", str, "", "Seconds one request may take; empty: until the run ends"),
+    ("--path", "FLOODMARK_PATH", str, RequestSpec().path, "Path and query; {id} and {hold} are filled in"),
+    ("--expect-status", "FLOODMARK_EXPECT_STATUS", int, 200, "The status that counts as an answer"),
+    ("--expect-text", "FLOODMARK_EXPECT_TEXT", str, "", "A text that the answer's body must contain"),
+)
+
+_HIDDEN_OPTIONS: tuple[tuple[str, str, Callable[[str], Any], Any, str], ...] = (
+    (
+        "--expect-agents",
+        "FLOODMARK_EXPECT_AGENTS",
+        int,
+        1,
+        "Agents to wait for, 0 or 1; 0 measures from this side only",
+    ),
+    ("--beat", "FLOODMARK_BEAT", float, 0.05, "Seconds between two samples of the agent"),
+    ("--run-folder", "FLOODMARK_RUN_FOLDER", str, "", "Where the run is kept; empty: a new folder under runs/"),
+    ("--judge", "FLOODMARK_JUDGE", str, "yes", "yes: print the verdict when the run ends; no: only record"),
+)
+
+
+def read_burst_options(parsed: Any, host: str | None) -> BurstOptions:
+    """The options of one run, from the command line or the start form. Raises `UsageError` for what cannot be meant.
+
+    `host` is Locust's own ``--host``: scheme, name and port of the server.
+    """
+    if not host:
+        raise UsageError("--host is missing: give the server's address, as in --host http://127.0.0.1:8000")
+    path = str(parsed.path)
+    if not path.startswith("/"):
+        raise UsageError(f"--path {path!r}: must start with '/'")
+    return BurstOptions(
+        profile=BurstProfile(
+            requests=int(parsed.requests),
+            within_s=float(parsed.within),
+            hold_s=float(parsed.hold),
+            timeout_s=_optional_seconds("--timeout", str(parsed.timeout)),
+        ),
+        address=parse_url(host.rstrip("/") + path),
+        request=RequestSpec(path=path, status=int(parsed.expect_status), contains=str(parsed.expect_text)),
+        agents=int(parsed.expect_agents),
+        beat_s=float(parsed.beat),
+        folder=Path(parsed.run_folder) if parsed.run_folder else None,
+        judge=str(parsed.judge) == "yes",
+    )
+
+
+def _optional_seconds(flag: str, text: str) -> float | None:
+    if not text.strip():
+        return None
+    with contextlib.suppress(ValueError):
+        return float(text)
+    raise UsageError(f"{flag} {text!r}: give seconds as a number, or leave it empty")

@@ -1,0 +1,160 @@
+"""A worker's part of a burst: take the order, prepare, fire at the instant, send back counts and hits."""
+
+import logging
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent.monkey import get_original
+
+from floodmark.core import messages
+from floodmark.core.address import Address
+from floodmark.core.codec import to_plain
+from floodmark.core.errors import FloodmarkError, WireError
+from floodmark.core.hit import Hit
+from floodmark.core.messages import BurstOrder, Fire, HitRows, Ping, Pong, Pulse, Ready, WorkerReport
+from floodmark.core.profile import BurstProfile
+from floodmark.engine.burst import Burst, BurstWork
+from floodmark.engine.check import AnswerCheck
+from floodmark.engine.endpoint import Endpoint, resolve
+from floodmark.engine.request import render_get
+from floodmark.load.drive import drive
+from floodmark.load.inbox import Inbox, Letter
+
+logger = logging.getLogger(__name__)
+
+HITS_PER_MESSAGE = 1000
+"""About 150 kB: small enough that a heartbeat behind it is not late."""
+
+
+class BurstWorker:
+    """Listens for the conductor's messages on Locust's worker runner; runs one burst at a time."""
+
+    def __init__(self, environment: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        """Registers the messages; `environment.runner` must be Locust's WorkerRunner."""
+        self._environment = environment
+        self._runner = environment.runner
+        self._clock = clock
+        self._order: BurstOrder | None = None
+        self._endpoint: Endpoint | None = None
+        self._burst: Burst | None = None
+        self._running: gevent.Greenlet | None = None
+        self.open_files_limit = raise_open_files_limit()
+        self._runner.register_message(messages.PING, self._pong)
+        inbox = Inbox(self._runner, clock)
+        inbox.on(messages.BURST, self._prepare)
+        inbox.on(messages.FIRE, self._fire)
+        inbox.on(messages.CUT, self._cut)
+        environment.events.quitting.add_listener(self._leave)
+
+    def _pong(self, environment: Any, msg: Any, **_: Any) -> None:  # noqa: ARG002 - Locust hands both by name
+        received_s = self._clock()
+        ping = Letter(kind=msg.type, data=msg.data, sender="master", received_s=received_s).read(Ping)
+        pong = Pong(sequence=ping.sequence, ping_sent_s=ping.sent_s, received_s=received_s, sent_s=self._clock())
+        self._send(messages.PONG, pong)
+
+    def _prepare(self, letter: Letter) -> None:
+        order = letter.read(BurstOrder)
+        self._order, problem = order, None
+        try:
+            self._endpoint = resolve(Address(host=order.host, port=order.port))
+        except FloodmarkError as error:
+            problem = str(error)
+        self._send(messages.READY, Ready(worker=order.worker, problem=problem))
+
+    def _fire(self, letter: Letter) -> None:
+        fire = letter.read(Fire)
+        if self._order is None or self._endpoint is None:
+            raise WireError("told to fire without an order")
+        self._running = gevent.spawn(self._run, self._order, self._endpoint, fire.at_s)
+
+    def _run(self, order: BurstOrder, endpoint: Endpoint, at_s: float) -> None:
+        work = BurstWork(
+            worker=order.worker,
+            endpoint=endpoint,
+            requests=share(order.profile, order.first_id, order.step, at_s),
+            render=render_get(order.path, endpoint.authority),
+            check=AnswerCheck(status=order.expect_status, text=order.expect_text.encode()),
+            timeout_s=order.profile.timeout_s,
+        )
+        self._burst = burst = Burst(work, clock=self._clock, new_epoll=get_original("select", "epoll"))
+        gevent.sleep(max(0.0, at_s - self._clock()))
+        started_s, started_cpu_s = self._clock(), time.process_time()
+        drive(burst, cut_at_s=at_s + order.profile.longest_s, report=lambda: self._report(order, burst))
+        ended_s = self._clock()
+        report = WorkerReport(
+            worker=order.worker,
+            started_s=started_s,
+            ended_s=ended_s,
+            loop_lag_max_s=burst.loop_lag_max_s,
+            late_max_s=burst.late_max_s,
+            cpu_share=(time.process_time() - started_cpu_s) / max(ended_s - started_s, 1e-9),
+            open_files_limit=self.open_files_limit,
+        )
+        self._send(messages.DONE, report)
+        self._burst = self._order = None
+
+    def _report(self, order: BurstOrder, burst: Burst) -> None:
+        hits = burst.take_hits()
+        for start in range(0, len(hits), HITS_PER_MESSAGE):
+            self._send(messages.HITS, HitRows.of(hits[start : start + HITS_PER_MESSAGE]))
+            gevent.sleep(0)
+        counts = burst.counts
+        pulse = Pulse(
+            worker=order.worker,
+            at_s=self._clock(),
+            planned=counts.planned,
+            released=counts.released,
+            connected=counts.connected,
+            answered=counts.answered,
+            failed=counts.failed,
+        )
+        self._send(messages.PULSE, pulse)
+        for hit in hits:
+            self._tell_locust(order, hit)
+
+    def _tell_locust(self, order: BurstOrder, hit: Hit) -> None:
+        """Feeds Locust's own statistics, so that its table, CSV and web UI stay right."""
+        if hit.ended_s is None:
+            return
+        self._environment.events.request.fire(
+            request_type="GET",
+            name=order.path,
+            response_time=(hit.ended_s - hit.planned_s) * 1000,
+            response_length=hit.body_bytes,
+            exception=FloodmarkError(hit.error or hit.outcome.value) if hit.outcome.failed else None,
+            context={},
+            response=None,
+            url=order.path,
+            start_time=time.time(),
+        )
+
+    def _cut(self, letter: Letter) -> None:  # noqa: ARG002 - the message has no content
+        if self._burst is not None:
+            self._burst.cut()
+
+    def _leave(self, **_: Any) -> None:
+        """Locust is quitting: what was measured goes out first."""
+        if self._burst is not None and self._running is not None:
+            self._burst.cut()
+            self._running.join(timeout=3)
+
+    def _send(self, kind: str, record: Any) -> None:
+        self._runner.send_message(kind, to_plain(record))
+
+
+def share(profile: BurstProfile, first_id: int, step: int, at_s: float) -> tuple[tuple[int, float], ...]:
+    """One worker's ids and when each is planned, on the clock of `at_s`."""
+    return tuple(
+        (request_id, at_s + profile.planned_offset_s(request_id))
+        for request_id in range(first_id, profile.requests + 1, step)
+    )
+
+
+def raise_open_files_limit() -> int:
+    """Raises this process's open files to its hard limit: Locust stops at 10,000, which does not hold 10,000 sockets."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
