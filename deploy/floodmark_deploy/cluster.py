@@ -1,4 +1,4 @@
-"""The commands of a Locust cluster and its agent. Starting them is a `Shell`'s, what they do is Locust's and the agent's."""
+"""The commands of a Locust cluster and its agent. Nothing is started here."""
 
 import sys
 from dataclasses import dataclass

@@ -32,8 +32,8 @@ from floodmark.report.verdict_json import to_json
 DEFAULT_HOLD_S = 5.0
 """For targets that are told how long to hold: three of them, and a run is over in a quarter of a minute."""
 
-EXIT_CODES = """Exit codes: 0 measured and valid; 1 something failed, the line says what; 2 usage; 3 the run is not valid;
-130 interrupted."""
+EXIT_CODES = """Exit codes: 0 measured and valid; 1 something failed, and the line says what; 2 usage; 3 the run is not
+valid; 130 interrupted."""
 
 app = typer.Typer(
     help="How many requests does a web server handle at once, where do the others wait, and how does it fail?",

@@ -1,6 +1,6 @@
 """What must be changed, and by which knob: from what is known of the target, else from the evidence alone."""
 
-from floodmark.analysis.document import Judgement, Line, Unit
+from floodmark.analysis.document import Judgement, Unit
 from floodmark.core.outcomes import Outcome
 from floodmark.core.places import Place
 from floodmark.core.run_folder import Manifest
@@ -21,6 +21,8 @@ REMEDIES = {
     Outcome.OUT_OF_MEMORY: "The generator ran out of memory for sockets: use more workers on more hosts.",
 }
 
+_RAISE_BOTH = "Raise the server's backlog, and net.core.somaxconn."
+
 
 def advise(manifest: Manifest, found: Judgement) -> tuple[str, ...]:
     """Advice, the most useful first; a target's own knob only where its expected ceiling was measured."""
@@ -33,7 +35,7 @@ def advise(manifest: Manifest, found: Judgement) -> tuple[str, ...]:
     else:
         advice = [*_of_model(found), *_of_inside(found)]
     kinds = [Outcome(failure.kind) for failure in found.failures]
-    advice += [*_of_lines(manifest, found.lines), *(REMEDIES[kind] for kind in kinds if kind in REMEDIES)]
+    advice += [*_of_lines(manifest, found), *(REMEDIES[kind] for kind in kinds if kind in REMEDIES)]
     return tuple(dict.fromkeys(advice))
 
 
@@ -56,18 +58,20 @@ def _of_model(found: Judgement) -> list[str]:
     return []
 
 
-def _of_lines(manifest: Manifest, lines: tuple[Line, ...]) -> list[str]:
-    advice = []
-    for line in lines:
-        if line.depth_peak <= line.limit:
-            continue
-        somaxconn = manifest.limits.somaxconn if manifest.limits else None
-        sysctl = f" and, above {somaxconn:,}, net.core.somaxconn" if somaxconn else ", and net.core.somaxconn"
-        advice.append(
-            f"The accept queue of {line.address} was full ({line.depth_peak:,} of {line.limit:,} + 1): the kernel dropped"
-            f" what came then. Raise the server's backlog{sysctl}."
-        )
-    return advice
+def _of_lines(manifest: Manifest, found: Judgement) -> list[str]:
+    somaxconn = manifest.limits.somaxconn if manifest.limits else None
+    remedy = f"Raise the server's backlog and, above {somaxconn:,}, net.core.somaxconn." if somaxconn else _RAISE_BOTH
+    full = [line for line in found.lines if line.depth_peak > line.limit]
+    # The counter is the whole namespace's: it speaks of this target only where clients could not get in.
+    kept_out = any(found.waiting[place].peak for place in (Place.CONNECTING, Place.HALF_OPEN))
+    if not full and kept_out and found.listen_overflows:
+        times = f"{found.listen_overflows:,} times (retries included)"
+        return [f"An accept queue overflowed {times}, between two samples: the kernel dropped what came then. {remedy}"]
+    return [
+        f"The accept queue of {line.address} was full ({line.depth_peak:,} of {line.limit:,} + 1): the kernel dropped"
+        f" what came then. {remedy}"
+        for line in full
+    ]
 
 
 def _of_inside(found: Judgement) -> list[str]:

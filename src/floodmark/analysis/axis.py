@@ -83,9 +83,10 @@ def _offsets(clocks: tuple[ClockReading, ...]) -> dict[str, float]:
 
 
 def _target_shift(recording: Recording, offsets: dict[str, float], fired_s: float) -> float:
-    """What to take from a handler's stamp. Without an agent the target's clock is placed by the answers themselves:
+    """What to take from a handler's stamp to put it on the axis.
 
-    a handler cannot end after its answer's first byte, and the quickest answer came at once.
+    Without an agent the target's clock is placed by the answers: a handler cannot end after its answer's first byte,
+    and the quickest answer came at once.
     """
     if AGENT_NODE in offsets:
         return offsets[AGENT_NODE] + fired_s

@@ -11,19 +11,19 @@ from floodmark.core.outcomes import Outcome, Side
 from floodmark.core.run_folder import RunStatus
 
 LATE_HOLDS = 0.25
-"""A burst counts as released together while its last request leaves within a quarter of the hold: the first is still held."""
+"""Released together means: the last request leaves within a quarter of the hold, while the first is still held."""
 
 LATE_LEAST_S = 0.1
 """Lateness below this is the time it takes to open some thousand connections, whatever the hold."""
 
 LAG_HOLDS = 0.1
-"""The generator's loop may be away for a tenth of a hold: beyond that it sees answers too late to tell batches apart."""
+"""The generator's loop may be away for a tenth of a hold: later, it sees answers too late to tell batches apart."""
 
 BUSY_CPU_SHARE = 0.9
 """A worker above this share of a core over the whole burst measured itself."""
 
 GAP_BEATS = 5.0
-"""The agent may be late by five beats in a row while the flood starves it; what happened in a longer gap is not known."""
+"""The agent may be late by five beats while the flood starves it; what happened in a longer gap is not known."""
 
 GAP_HOLDS = 0.2
 """Or by a fifth of a hold, whichever is longer: the plateau that a ceiling is read from lasts a whole one."""

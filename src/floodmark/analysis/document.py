@@ -92,7 +92,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What was found, first in one sentence."""
+    """What was found, first in one sentence.
+
+    `listen_overflows` counts events in the target's network namespace during the load, with retries; None: not seen.
+    """
 
     sentence: str
     in_service: InService
@@ -101,6 +104,7 @@ class Judgement:
     model: Model
     failures: tuple[Failure, ...]
     advice: tuple[str, ...]
+    listen_overflows: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +126,7 @@ class Validity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictDocument:
-    """``verdict.json``. `outcomes` add up to the requests planned. `status` is the run's: complete, interrupted, failed."""
+    """``verdict.json``. `outcomes` add up to the requests planned. `status` is the run's own."""
 
     format: int
     target: str
@@ -139,7 +143,7 @@ class Timeline:
 
     All series have the length of `times_s`. `places` always has all six; None at times where the agent was not there to
     tell. `answered` and `failed` are running totals, `unsent` the number not released. After `certain_until_s` (None:
-    never) `in_service` is an estimate: the run ended before those in service then were answered. `threads`, `processes`,
+    never) `in_service` is an estimate: the run ended before those in service were answered. `threads`, `processes`,
     `open_files` and `rss_bytes` are sums over the target's process tree, None where not seen.
     """
 

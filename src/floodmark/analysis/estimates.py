@@ -114,15 +114,17 @@ def _by_hold(axis: Axis) -> Estimate:
     if not len(service.count):
         return Estimate(method=RECONSTRUCTION, value=None, words="nothing was answered")
     how = "given" if axis.recording.manifest.hold_known else "measured"
-    words = f"an answer at t was in service from t - {axis.hold_s:.3g} s (the {how} hold) to t; {len(service.count):,} answers"
+    words = (
+        f"{len(service.count):,} answers, each in service from t - {axis.hold_s:.3g} s (the {how} hold) to its end t"
+    )
     return Estimate(method=RECONSTRUCTION, value=service.peak(axis.end_s), words=words)
 
 
 def _by_littles_law(axis: Axis, timeline: Timeline) -> Estimate:
     """L = X * S over a whole number of holds in which somebody waited throughout.
 
-    Answers of a held burst come in batches one hold apart, so the window begins half a hold after the first batch and is
-    a whole number of holds long: each batch is counted whole.
+    Answers of a held burst come in batches one hold apart, so the window begins half a hold after the first batch and
+    is a whole number of holds long: each batch is counted whole.
     """
     ends = [request.ended_s for request in axis.answered() if request.ended_s is not None]
     window = _saturated_window(axis, timeline, ends[0]) if ends else None
@@ -141,7 +143,7 @@ def _saturated_window(axis: Axis, timeline: Timeline, first_end_s: float) -> tup
         return None
     start_s = first_end_s + axis.hold_s / 2
     # Requests that waited at one beat and not at the next were taken up between: the window ends with the last beat.
-    holds = int((min(spans[-1][1], axis.end_s) - start_s) / axis.hold_s)
+    holds = max(0, int((min(spans[-1][1], axis.end_s) - start_s) / axis.hold_s))
     stop_s = start_s + holds * axis.hold_s
     waited_s = sum(max(0.0, min(end_s, stop_s) - max(begin_s, start_s)) for begin_s, end_s in spans)
     return (start_s, stop_s) if holds and waited_s >= PROOF_SHARE * (stop_s - start_s) else None
@@ -167,6 +169,6 @@ def _proof_words(axis: Axis, proof: Proof, timeline: Timeline) -> str:
     if proof.saturated_s < PROOF_HOLDS * axis.hold_s:
         return f"At least {proof.level:,} at once: nothing waited behind them in the server, so this is no ceiling."
     return (
-        f"At least {proof.level:,} at once: others waited for {proof.saturated_s:.3g} s, but the number in service was not"
-        f" steady ({proof.share:.0%} of that time at {proof.level:,}), so no ceiling is proven."
+        f"At least {proof.level:,} at once: others waited for {proof.saturated_s:.3g} s, but the number in service was"
+        f" not steady ({proof.share:.0%} of that time at {proof.level:,}), so no ceiling is proven."
     )

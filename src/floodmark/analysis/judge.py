@@ -8,7 +8,7 @@ from floodmark.analysis.checks import check_run
 from floodmark.analysis.document import FORMAT, InService, Judged, Judgement, ProfileSummary, Timeline, VerdictDocument
 from floodmark.analysis.estimates import judge_in_service
 from floodmark.analysis.failures import count_outcomes, failures_of
-from floodmark.analysis.lines import lines_of, settled_places, waiting_places
+from floodmark.analysis.lines import lines_of, listen_overflows, settled_places, waiting_places
 from floodmark.analysis.model import judge_model
 from floodmark.analysis.sentence import verdict_sentence
 from floodmark.analysis.service import Service, service_of
@@ -53,6 +53,7 @@ def _judgement(axis: Axis, in_service: InService, timeline: Timeline, outcomes: 
         model=judge_model(axis, in_service.peak, in_service.ceiling),
         failures=failures_of(axis),
         advice=(),
+        listen_overflows=listen_overflows(axis),
     )
     settled = settled_places(axis, timeline)
     return replace(found, sentence=verdict_sentence(manifest, found, settled, outcomes), advice=advise(manifest, found))

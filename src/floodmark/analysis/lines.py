@@ -41,8 +41,9 @@ def waiting_places(axis: Axis, timeline: Timeline, lines: tuple[Line, ...]) -> d
     """The most requests seen in each place. The accept queue's depth is the kernel's own, the rest is counted here."""
     dwell_s = max(DWELL_BEATS * axis.recording.manifest.beat_s, DWELL_SHARE * axis.hold_s)
     found = {place: WaitingPlace(peak=_peak(timeline, place, dwell_s), limit=None) for place in WAITING_PLACES}
-    queue = [value for value in timeline.places[Place.ACCEPT_QUEUE] if value is not None]
-    found[Place.ACCEPT_QUEUE] = WaitingPlace(peak=max(queue, default=None), limit=outer_limit(lines))
+    seen = [value for value in timeline.places[Place.ACCEPT_QUEUE] if value is not None]
+    depths = [line.depth_peak for line in lines if line.outer]
+    found[Place.ACCEPT_QUEUE] = WaitingPlace(peak=max(seen + depths, default=None), limit=outer_limit(lines))
     return found
 
 
@@ -64,6 +65,12 @@ def _peak(timeline: Timeline, place: Place, dwell_s: float) -> int | None:
     if place is Place.IN_PROCESS and certain_s is not None:
         pieces = [(begin_s, min(end_s, certain_s), value) for begin_s, end_s, value in pieces if begin_s < certain_s]
     return sustained(pieces, dwell_s)
+
+
+def listen_overflows(axis: Axis) -> int | None:
+    """How often an accept queue of the target's namespace overflowed during the load: events, retries included."""
+    counters = [beat.sample.counters for beat in axis.beats if beat.sample.counters is not None]
+    return counters[-1].listen_overflows - counters[0].listen_overflows if counters else None
 
 
 def _by_address(sample: Sample) -> dict[str, tuple[ListenerSample, ...]]:

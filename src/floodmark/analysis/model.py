@@ -35,10 +35,9 @@ def _by_identities(axis: Axis, served: list[Request], ceiling: int | None) -> Mo
         unit = Unit.THREAD
     reused = _reused(axis, unit, len(served), set(by_unit))
     per_process = _per_process(unit, ceiling, processes, reused=reused)
-    words = (
-        f"{counted(len(served), 'answer')} came from {counted(len(by_unit), unit.value.replace('-', ' '))} in"
-        f" {counted(processes, 'process')}: {_example(served)}"
-    )
+    inside = "" if unit is Unit.PROCESS else f" in {counted(processes, 'process')}"
+    units = counted(len(by_unit), unit.value.replace("-", " "))
+    words = f"{counted(len(served), 'answer')} came from {units}{inside}: {_example(served)}"
     return Model(unit=unit, reused=reused, processes=processes, per_process=per_process, words=words)
 
 

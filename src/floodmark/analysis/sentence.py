@@ -75,7 +75,7 @@ def _where(profile: BurstProfile, found: Judgement, settled: Mapping[Place, int]
     if len(noteworthy) == 1 and noteworthy[0][0] == others:
         return f"{sent} the other {others:,} waited {_place_words(noteworthy[0][1], found)}."
     listed = [f"{count:,} {_place_words(place, found)}" for count, place in noteworthy]
-    return f"{sent}, up to {_and(listed)} waited."
+    return f"{sent} the others waited: up to {_and(listed)}."
 
 
 def _place_words(place: Place, found: Judgement) -> str:

@@ -1,4 +1,4 @@
-"""Which requests were in service when: from the handlers' own times, or from the known hold. No ceiling claimed here."""
+"""Which requests were in service when: from the handlers' own times, or from the hold. No ceiling claimed here."""
 
 from dataclasses import dataclass
 
@@ -21,8 +21,8 @@ class Service:
     """Requests in service over time.
 
     `exact` is True where the handlers' own times were used. `certain_until_s`: later than that, requests in service had
-    no answer yet when the run ended, so the count is too low; None: certain to the end. `finishing` counts requests whose
-    handler is done and whose answer has not been read.
+    no answer yet when the run ended, so the count is too low; None: certain to the end. `finishing` counts requests
+    whose handler is done and whose answer has not been read.
     """
 
     count: StepCount
@@ -38,7 +38,7 @@ class Service:
 
 
 def service_of(axis: Axis) -> Service:
-    """The best account of what was in service: handler times where the answers carry them, else rebuilt from the hold."""
+    """The best account of what was in service: handler times where answers carry them, else rebuilt."""
     by_handlers = handler_service(axis)
     return by_handlers if by_handlers is not None else rebuilt_service(axis)
 

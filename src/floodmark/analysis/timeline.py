@@ -115,5 +115,5 @@ def _processes(beat: Beat | None) -> int | None:
 def _total(beat: Beat | None, name: str) -> int | None:
     if beat is None or beat.sample.processes is None:
         return None
-    known = [getattr(process, name) for process in beat.sample.processes]
+    known: list[int | None] = [getattr(process, name) for process in beat.sample.processes]
     return sum(value for value in known if value is not None)

@@ -1,4 +1,4 @@
-"""One run from its plan to its end: target up, cluster up, load, all down again. It knows the host as a `Shell` only."""
+"""One run from its plan to its end: target up, cluster up, load, all down. It knows the host as a `Shell` only."""
 
 import contextlib
 import datetime as dt
@@ -173,7 +173,7 @@ class Campaign:
 
     def _follow(self, master: Job, jobs: list[Job], follower: Follower, timeout_s: float) -> None:
         deadline_s = self._clock() + timeout_s
-        while master.poll() is None:
+        while master.poll() is None and not follower.ended:
             self._view.update(follower.state())
             if self._clock() > deadline_s:
                 raise ClusterError(f"the master did not end within {timeout_s:.0f} s{_tail(master)}")
@@ -181,7 +181,7 @@ class Campaign:
                 raise ClusterError(f"a process of the cluster ended at its start{_tail(dead[0])}")
             self._sleep(FOLLOW_EVERY_S)
         self._view.update(follower.state())
-        if not follower.fired and not follower.problems():
+        if not follower.ended and not follower.problems():
             raise ClusterError(f"the master ended before the load was released{_tail(master)}")
 
     def _say(self, words: str) -> None:

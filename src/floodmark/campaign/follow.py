@@ -4,7 +4,7 @@ from floodmark.core.codec import from_plain
 from floodmark.core.errors import FloodmarkError
 from floodmark.core.messages import Pulse
 from floodmark.core.profile import BurstProfile
-from floodmark.core.run_folder import PULSES, SAMPLES, RunFolder
+from floodmark.core.run_folder import PULSES, SAMPLES, RunFolder, RunStatus
 from floodmark.core.sample import Sample
 from floodmark.core.tail import LineTail
 from floodmark.report.live import LiveState
@@ -23,11 +23,25 @@ class Follower:
         self._first_s: float | None = None
         self._now_s = 0.0
         self._sample: Sample | None = None
+        self._last = LiveState(phase="the load is over", elapsed_s=0.0, planned=profile.requests)
 
     @property
     def fired(self) -> bool:
         """True once the load was released."""
-        return bool(self._latest) or self._fired_s() is not None
+        return bool(self._latest) or self._time_of("fired_s") is not None
+
+    @property
+    def over(self) -> bool:
+        """True once the load has ended."""
+        return self._time_of("cut_s") is not None
+
+    @property
+    def ended(self) -> bool:
+        """True once the master has written how the run ended."""
+        try:
+            return self._folder.manifest().status is not RunStatus.RUNNING
+        except FloodmarkError:
+            return False
 
     def problems(self) -> tuple[str, ...]:
         """What the master has noted so far."""
@@ -47,7 +61,9 @@ class Follower:
             self._sample = from_plain(Sample, line, SAMPLES)
         if not self._latest:
             return LiveState(phase="gathering workers and agent", elapsed_s=0.0, planned=self._profile.requests)
-        return self._loaded()
+        if not self.over:
+            self._last = self._loaded()
+        return self._last
 
     def _loaded(self) -> LiveState:
         pulses = self._latest.values()
@@ -68,8 +84,9 @@ class Follower:
             processes=len(tree) if tree is not None else None,
         )
 
-    def _fired_s(self) -> float | None:
+    def _time_of(self, field: str) -> float | None:
         try:
-            return self._folder.manifest().fired_s
+            found: float | None = getattr(self._folder.manifest(), field)
         except FloodmarkError:
             return None
+        return found

@@ -38,6 +38,6 @@ def prove_limits(plan: RunPlan) -> None:
     for finding in check_limits(plan.requests, plan.workers, nofile):
         if finding.blocking and not finding.ok:
             raise LimitError(
-                f"{plan.requests:,} requests from {plan.workers} worker(s) need {finding.name} {finding.need:,}, and this"
-                f" machine allows {finding.have:,}: {finding.remedy}; `floodmark doctor` shows all limits"
+                f"{plan.requests:,} requests from {plan.workers} worker(s) need {finding.name} {finding.need:,}, and"
+                f" this machine allows {finding.have:,}: {finding.remedy}; `floodmark doctor` shows all limits"
             )

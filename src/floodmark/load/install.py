@@ -1,4 +1,4 @@
-"""Joins the burst to Locust: one call in a locustfile registers everything. The only place that listens to Locust's events."""
+"""Joins the burst to Locust: one call in a locustfile registers everything. It runs no load."""
 
 import logging
 import sys
@@ -26,14 +26,14 @@ HEARTBEATS_MISSED = 30
 def install_burst() -> None:
     """Registers the burst with Locust; call it once, at the end of a locustfile."""
     locust.runners.HEARTBEAT_LIVENESS = HEARTBEATS_MISSED
-    events.init_command_line_parser.add_listener(add_burst_options)
-    events.init.add_listener(_on_init)
+    events.init_command_line_parser.add_listener(add_burst_options)  # type: ignore[no-untyped-call] # Locust's
+    events.init.add_listener(_on_init)  # type: ignore[no-untyped-call] # Locust's
 
 
 def judge_by_command(folder: str) -> int:
-    """Prints the verdict of a run folder with `floodmark report`, in a process of its own: this one is gevent-patched."""
+    """Prints a run folder's verdict with `floodmark report`: another process, since this one is gevent-patched."""
     command = [sys.executable, "-m", "floodmark", "report", folder]
-    return int(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own interpreter and module
+    return int(subprocess.run(command, check=False).returncode)
 
 
 def _on_init(environment: Any, **_: Any) -> None:

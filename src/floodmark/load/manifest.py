@@ -1,6 +1,6 @@
 """The manifest of a run as its master begins it; a caller that prepared the folder has written the target's part."""
 
-import datetime
+import datetime as dt
 import platform
 import sys
 from dataclasses import replace
@@ -20,7 +20,7 @@ def begin_manifest(folder: RunFolder, options: BurstOptions, workers: int) -> Ma
     return Manifest(
         run_id=folder.path.name,
         status=RunStatus.RUNNING,
-        started_utc=datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds"),
+        started_utc=dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds"),
         target=options.address.authority,
         url=options.address.url,
         profile=options.profile,

@@ -1,6 +1,6 @@
 """What Locust sees of a burst: one parked user per worker, and a shape that lasts until the run is done.
 
-The load itself is the engine's (`floodmark.load.worker`): a greenlet for each of 10,000 requests would measure greenlets.
+The load itself is the engine's (`floodmark.load.worker`): 10,000 greenlets would measure greenlets.
 """
 
 from typing import ClassVar
@@ -33,7 +33,7 @@ class UntilDone(LoadTestShape):
     finished: ClassVar[bool] = False
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # Locust's is not annotated
         self._users = 0
 
     def tick(self) -> tuple[int, float] | None:

@@ -154,7 +154,7 @@ def share(profile: BurstProfile, first_id: int, step: int, at_s: float) -> tuple
 
 
 def raise_open_files_limit() -> int:
-    """Raises this process's open files to its hard limit: Locust stops at 10,000, which does not hold 10,000 sockets."""
+    """Raises the open files to the hard limit: Locust stops at 10,000, which does not hold 10,000 sockets."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
