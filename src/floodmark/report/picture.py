@@ -1,0 +1,131 @@
+"""What the waterline shows, ready to be drawn: its size, the thinned stack, the scale. Nothing is drawn here."""
+
+from dataclasses import dataclass
+
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextToPath
+
+from floodmark.analysis.document import Judged, Timeline
+from floodmark.core.places import Place
+from floodmark.report import series
+from floodmark.report.colours import FAILED, INK, Role
+from floodmark.report.labels import Frame
+from floodmark.report.series import Band
+from floodmark.report.words import waiting_place
+
+TEXT_PX = 11.5
+LINE_PX = 17.0
+MARGIN_PX = 6.0
+
+HEADROOM = 1.04
+"""How far the plot reaches above the highest value, so that a flat top is seen as one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How wide the picture is and how it divides. `prefix` begins every id in it."""
+
+    prefix: str
+    width_px: float
+    left_px: float
+    plot_px: float
+    panel_px: float
+
+
+WIDE = Size(prefix="waterline", width_px=960, left_px=56, plot_px=330, panel_px=46)
+NARROW = Size(prefix="waterline-narrow", width_px=400, left_px=44, plot_px=270, panel_px=40)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A line across the plot, named in the right margin: the ceiling (one value throughout) or a running total."""
+
+    words: str
+    colour: Role
+    values: list[float]
+    is_total: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """What is drawn, in the plot's values."""
+
+    judged: Judged
+    size: Size
+    steps: list[int]
+    times_s: list[float]
+    end_s: float
+    bands: list[Band]
+    levels: list[Level]
+    frame: Frame
+
+    @property
+    def right_px(self) -> float:
+        """The plot's right edge."""
+        return self.size.left_px + self.frame.width_px
+
+    @property
+    def timeline(self) -> Timeline:
+        """What was measured."""
+        return self.judged.timeline
+
+
+def prepare(judged: Judged, size: Size) -> Picture:
+    """The picture of a judged run, `size` wide."""
+    timeline = judged.timeline
+    steps = series.thinned(timeline)
+    times_s = [timeline.times_s[step] for step in steps]
+    begin_s = min([0.0, *times_s[:1]])
+    end_s = max(times_s[-1] if times_s else 0.0, begin_s)
+    end_s = end_s if end_s > begin_s else begin_s + 1.0
+    stack = series.bands(timeline, steps)
+    levels = _levels(judged, steps)
+    highest = max([1.0, *(series.highest(band.upper) for band in stack), *(series.highest(it.values) for it in levels)])
+    margin_px = max((text_width_px(level.words) for level in levels), default=0.0) + 2 * MARGIN_PX
+    frame = Frame(
+        width_px=size.width_px - size.left_px - margin_px,
+        height_px=size.plot_px,
+        begin_s=begin_s,
+        end_s=end_s,
+        top=highest * HEADROOM,
+    )
+    return Picture(
+        judged=judged,
+        size=size,
+        steps=steps,
+        times_s=times_s,
+        end_s=end_s,
+        bands=stack,
+        levels=levels,
+        frame=frame,
+    )
+
+
+def _levels(judged: Judged, steps: list[int]) -> list[Level]:
+    levels = []
+    ceiling = judged.document.verdict.in_service.ceiling
+    if ceiling is not None:
+        values = [float(ceiling)] * max(1, len(steps))
+        levels.append(Level(words=f"ceiling {ceiling:,}", colour=INK, values=values, is_total=False))
+    totals = ((judged.timeline.answered, "answered", INK), (judged.timeline.failed, "failed", FAILED))
+    for total, word, colour in totals:
+        values = [float(total[step]) for step in steps]
+        if series.highest(values) > 0:
+            levels.append(Level(words=f"{word} {values[-1]:,.0f}", colour=colour, values=values, is_total=True))
+    return levels
+
+
+def band_words(picture: Picture, place: Place) -> str:
+    """A place's label: its name, the most requests seen in it, its limit."""
+    verdict = picture.judged.document.verdict
+    if place is Place.IN_SERVICE:
+        return f"in service: up to {verdict.in_service.peak:,}"
+    entry = waiting_place(verdict, place)
+    words = place.words if entry.peak is None else f"{place.words}: up to {entry.peak:,}"
+    return words if entry.limit is None else f"{words} (limit {entry.limit:,})"
+
+
+def text_width_px(words: str) -> float:
+    """How wide the words are in the measuring font, which is wider than the fonts of a page."""
+    width, _, _ = TextToPath().get_text_width_height_descent(words, FontProperties(size=TEXT_PX), ismath=False)
+    return float(width)

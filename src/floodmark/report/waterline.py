@@ -1,0 +1,255 @@
+"""The waterline: how many requests were in each place over time, as one SVG. It judges nothing."""
+
+import dataclasses
+import io
+import math
+import warnings
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from floodmark.analysis.document import Judged
+from floodmark.core.places import Place
+from floodmark.report import series
+from floodmark.report.colours import ESTIMATE, FILL, GAP, GRID, INK, INK_ON, MUTED, PAPER
+from floodmark.report.heading import draw_heading, heading
+from floodmark.report.labels import Spot, place_label, spread
+from floodmark.report.picture import (
+    LINE_PX,
+    MARGIN_PX,
+    TEXT_PX,
+    WIDE,
+    Picture,
+    Size,
+    band_words,
+    prepare,
+    text_width_px,
+)
+from floodmark.report.series import Band
+from floodmark.report.svg import for_page
+from floodmark.report.words import printable, short_words, waiting_place
+
+LABEL_PAD_PX = 8.0
+PANEL_GAP_PX = 6.0
+MAIN_GAP_PX = 14.0
+AXIS_PX = 44.0
+"""The room for the last panel's numbers and its name."""
+
+SEPARATOR_FROM_PX = 3.0
+"""Bands lower than this keep all their height: a line between them would hide them."""
+
+_SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "floodmark", "hatch.linewidth": 1.1, "font.size": TEXT_PX}
+
+
+def draw_waterline(judged: Judged, *, size: Size = WIDE) -> str:
+    """The picture as an SVG element: the same text for the same run, fit for a page in any colour scheme."""
+    with mpl.rc_context(), warnings.catch_warnings():
+        # A name may hold characters that the measuring font lacks; the reader's browser has its own fonts.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
+        drawing = _draw(prepare(judged, size))
+    verdict = judged.document.verdict
+    return for_page(
+        drawing,
+        prefix=size.prefix,
+        title=f"Where the requests were over time: {printable(judged.document.target)}",
+        description=printable(f"{verdict.sentence} In the picture: {short_words(verdict)}."),
+    )
+
+
+def _draw(picture: Picture) -> str:
+    size, panels = picture.size, _panels(picture)
+    spots = _spots(picture)
+    head = heading(
+        picture, unlabelled=[band.place for band in picture.bands if band.occurs and band.place not in spots]
+    )
+    panel_px = size.panel_px + LINE_PX + PANEL_GAP_PX
+    height_px = head.height_px + size.plot_px + MAIN_GAP_PX + len(panels) * panel_px + AXIS_PX
+    figure = Figure(figsize=(size.width_px / 72, height_px / 72), dpi=72)
+    figure.patch.set_alpha(0)
+    draw_heading(figure, picture, head, height_px)
+    plot_bottom_px = height_px - head.height_px - size.plot_px
+    main = _axes(figure, picture, plot_bottom_px, size.plot_px, picture.frame.top)
+    _draw_bands(main, picture)
+    _draw_levels(main, picture)
+    for place, (label, spot) in spots.items():
+        _text(main, spot.time_s, spot.value, label, color=INK_ON[place], ha="center", va="center", zorder=9)
+    last = main
+    for number, (name, values) in enumerate(panels.items(), start=1):
+        last = _draw_panel(figure, picture, plot_bottom_px - MAIN_GAP_PX - number * panel_px, name, values)
+    last.tick_params(labelbottom=True)
+    last.set_xlabel("seconds since release", color=MUTED.drawn, fontsize=TEXT_PX, labelpad=6)
+    target = io.StringIO()
+    figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return target.getvalue()
+
+
+def _axes(figure: Figure, picture: Picture, bottom_px: float, height_px: float, top: float) -> Axes:
+    size = picture.size
+    width_px, figure_px = figure.get_size_inches() * 72
+    place = (size.left_px / width_px, bottom_px / figure_px, picture.frame.width_px / width_px, height_px / figure_px)
+    axes = figure.add_axes(place)
+    axes.patch.set_alpha(0)
+    axes.set_xlim(picture.frame.begin_s, picture.frame.end_s)
+    axes.set_ylim(0, top)
+    axes.spines[["left", "right", "top"]].set_visible(False)
+    axes.spines["bottom"].set_color(MUTED.drawn)
+    axes.spines["bottom"].set_linewidth(0.8)
+    axes.spines["bottom"].set_zorder(8)
+    axes.tick_params(length=0, pad=6, labelcolor=MUTED.drawn, labelsize=TEXT_PX, labelbottom=False)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=max(4, int(picture.frame.width_px / 90)), steps=[1, 2, 5, 10]))
+    axes.grid(visible=True, color=GRID.drawn, linewidth=0.8)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def _draw_bands(axes: Axes, picture: Picture) -> None:
+    for begin_s, until_s in series.gaps(picture.times_s, picture.bands[-1].upper, picture.end_s):
+        _draw_gap(axes, picture, begin_s, until_s)
+    for band in reversed(picture.bands):
+        if band.occurs:
+            xs, ys = series.staircase(picture.times_s, band.upper, picture.end_s)
+            axes.fill_between(xs, 0, ys, facecolor=FILL[band.place], linewidth=0, zorder=2)
+    for below, above in zip(picture.bands, picture.bands[1:], strict=False):
+        _draw_separator(axes, picture, below, above)
+    _draw_estimate(axes, picture)
+    _draw_queue_limit(axes, picture)
+
+
+def _draw_gap(axes: Axes, picture: Picture, begin_s: float, until_s: float) -> None:
+    """A stretch that the agent did not see: pale over the whole height, named where the words fit."""
+    axes.axvspan(begin_s, until_s, facecolor=GAP.drawn, edgecolor=GRID.drawn, hatch="///", linewidth=0, zorder=1)
+    room_px = picture.frame.x_px(until_s) - picture.frame.x_px(begin_s)
+    if room_px < LINE_PX:
+        return
+    upright = room_px < text_width_px("not seen") + LABEL_PAD_PX
+    _text(
+        axes,
+        (begin_s + until_s) / 2,
+        picture.frame.top / 2,
+        "not seen",
+        color=MUTED.drawn,
+        ha="center",
+        va="center",
+        rotation=90 if upright else 0,
+        zorder=3,
+    )
+
+
+def _draw_separator(axes: Axes, picture: Picture, below: Band, above: Band) -> None:
+    enough = SEPARATOR_FROM_PX / picture.frame.height_px * picture.frame.top
+    edge = [
+        high if high - low >= enough and top - high >= enough else math.nan
+        for low, high, top in zip(below.lower, below.upper, above.upper, strict=True)
+    ]
+    if any(not math.isnan(value) for value in edge):
+        xs, ys = series.staircase(picture.times_s, edge, picture.end_s)
+        axes.plot(xs, ys, color=PAPER.drawn, linewidth=0.9, zorder=4)
+
+
+def _draw_estimate(axes: Axes, picture: Picture) -> None:
+    certain_s, band = picture.timeline.certain_until_s, picture.bands[0]
+    if certain_s is None or not band.occurs:
+        return
+    xs, ys = series.staircase(picture.times_s, band.upper, picture.end_s, begin_s=certain_s)
+    axes.fill_between(
+        xs, 0, ys, facecolor=ESTIMATE.drawn, edgecolor=FILL[Place.IN_SERVICE], hatch="////", linewidth=0, zorder=3
+    )
+
+
+def _draw_queue_limit(axes: Axes, picture: Picture) -> None:
+    """A line at the accept queue's limit while it is full; elsewhere it would cross the bands of other places."""
+    limit = waiting_place(picture.judged.document.verdict, Place.ACCEPT_QUEUE).limit
+    band = picture.bands[list(Place).index(Place.ACCEPT_QUEUE)]
+    if limit is None:
+        return
+    level = [
+        low + limit if high - low >= limit > 0 else math.nan for low, high in zip(band.lower, band.upper, strict=True)
+    ]
+    if any(not math.isnan(value) for value in level):
+        xs, ys = series.staircase(picture.times_s, level, picture.end_s)
+        axes.plot(xs, ys, color=INK_ON[Place.ACCEPT_QUEUE], linewidth=0.9, dashes=(5, 3), zorder=5)
+
+
+def _draw_levels(axes: Axes, picture: Picture) -> None:
+    """The ceiling and the running totals, each named in the right margin."""
+    for level in picture.levels:
+        if level.is_total:
+            xs, ys = series.staircase(picture.times_s, level.values, picture.end_s)
+            axes.plot(xs, ys, color=PAPER.drawn, linewidth=3, zorder=6, alpha=0.55)
+            axes.plot(xs, ys, color=level.colour.drawn, linewidth=1.6, linestyle=(0, (1.2, 1.6)), zorder=7)
+        else:
+            axes.axhline(level.values[-1], color=level.colour.drawn, linewidth=0.9, zorder=6)
+    heights_px = spread([picture.frame.y_px(level.values[-1]) for level in picture.levels], LINE_PX * 0.9)
+    for level, height_px in zip(picture.levels, heights_px, strict=True):
+        axes.annotate(
+            level.words,
+            (picture.end_s, height_px / picture.frame.height_px * picture.frame.top),
+            xytext=(MARGIN_PX, 0),
+            textcoords="offset points",
+            color=level.colour.drawn,
+            va="center",
+            fontsize=TEXT_PX,
+            annotation_clip=False,
+        )
+
+
+def _label_room(picture: Picture) -> list[Band]:
+    """The bands as far as labels may use them: no label stands on the hatching of the estimate."""
+    certain_s, (in_service, *others) = picture.timeline.certain_until_s, picture.bands
+    if certain_s is None:
+        return picture.bands
+    upper = [
+        math.nan if time_s >= certain_s else high
+        for time_s, high in zip(picture.times_s, in_service.upper, strict=True)
+    ]
+    return [dataclasses.replace(in_service, upper=tuple(upper)), *others]
+
+
+def _spots(picture: Picture) -> dict[Place, tuple[str, Spot]]:
+    """The direct labels: for each band the longest wording that fits, and where."""
+    found = {}
+    totals = [level.values for level in picture.levels if level.is_total]
+    for band in _label_room(picture):
+        if not band.occurs:
+            continue
+        for words in (band_words(picture, band.place), band.place.words):
+            size_px = (text_width_px(words) + LABEL_PAD_PX, TEXT_PX + 3)
+            spot = place_label(picture.frame, picture.times_s, band, totals, size_px)
+            if spot is not None:
+                found[band.place] = (words, spot)
+                break
+    return found
+
+
+def _panels(picture: Picture) -> dict[str, list[float]]:
+    """The small panels' values; a series that was never seen has no panel."""
+    timeline = picture.timeline
+    named = {"threads": timeline.threads, "processes": timeline.processes, "open files": timeline.open_files}
+    return {
+        name: series.floats(values, picture.steps)
+        for name, values in named.items()
+        if any(value is not None for value in values)
+    }
+
+
+def _draw_panel(figure: Figure, picture: Picture, bottom_px: float, name: str, values: list[float]) -> Axes:
+    peak = series.highest(values)
+    axes = _axes(figure, picture, bottom_px, picture.size.panel_px, max(peak, 1.0) * 1.12)
+    axes.set_yticks([0, max(peak, 1.0)])
+    xs, ys = series.staircase(picture.times_s, values, picture.end_s)
+    axes.plot(xs, ys, color=INK.drawn, linewidth=1.4, solid_joinstyle="miter", zorder=5)
+    axes.set_title(name, loc="left", fontsize=TEXT_PX, color=INK.drawn, pad=5, fontweight="bold")
+    return axes
+
+
+def _text(axes: Axes, x: float, y: float, words: str, **style: Any) -> None:
+    # parse_math: a dollar sign in a name is a dollar sign.
+    axes.text(x, y, words, parse_math=False, **{"fontsize": TEXT_PX, **style})

@@ -1,0 +1,114 @@
+import contextlib
+import io
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from floodmark.report.live import LINE_EVERY_S, LiveState, LiveView, bar, line, segments
+
+LOAD = LiveState(
+    phase="load is on",
+    elapsed_s=12.34,
+    planned=1000,
+    released=990,
+    connected=960,
+    answered=80,
+    failed=3,
+    accept_queue=33,
+    unread=20,
+    read=800,
+    threads=41,
+    processes=1,
+)
+
+
+class Hand:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_file_gets_a_line_per_phase_and_else_one_every_two_seconds() -> None:
+    file, clock = io.StringIO(), Hand()
+    with LiveView(Console(file=file), clock=clock) as view:
+        view.update(LiveState(phase="starting 2 workers"))
+        view.update(LiveState(phase="starting 2 workers", elapsed_s=0.5))
+        view.update(LOAD)
+        for _ in range(10):
+            clock.now_s += LINE_EVERY_S / 4
+            view.update(LOAD)
+    lines = file.getvalue().splitlines()
+    assert [text.split("s  ", 1)[1].split(":")[0] for text in lines] == ["starting 2 workers"] + ["load is on"] * 3
+    assert "\x1b" not in file.getvalue()
+
+
+def test_a_terminal_is_redrawn_in_place_and_left_clean() -> None:
+    file, clock = io.StringIO(), Hand()
+    console = Console(file=file, force_terminal=True, width=80, color_system="truecolor")
+    with LiveView(console, clock=clock) as view:
+        view.update(LOAD)
+        shown = len(file.getvalue())
+        view.update(LOAD)
+        assert len(file.getvalue()) == shown
+        clock.now_s += 1
+        view.update(LOAD)
+        assert len(file.getvalue()) > shown
+    assert "33 accept queue" in file.getvalue()
+    assert file.getvalue().rindex("\x1b[2K") > file.getvalue().rindex("accept queue")
+
+
+def test_a_terminal_is_left_clean_when_the_run_breaks_off() -> None:
+    file = io.StringIO()
+    view = LiveView(Console(file=file, force_terminal=True, width=80))
+    with contextlib.suppress(KeyboardInterrupt), view:
+        view.update(LOAD)
+        raise KeyboardInterrupt
+    assert file.getvalue().rindex("\x1b[?25h") > file.getvalue().rindex("accept queue")
+
+
+def test_a_line_names_the_places_and_the_servers_threads() -> None:
+    assert line(LOAD) == (
+        "  12.3 s  load is on: 80 answered, 800 with the server, 20 unread, 33 accept queue, 54 on the way, 3 failed,"
+        " 10 not sent; threads 41, processes 1"
+    )
+
+
+def test_what_the_agent_has_not_said_is_not_made_up() -> None:
+    state = LiveState(phase="load is on", planned=10, released=10, answered=2)
+    assert line(state) == "   0.0 s  load is on: 2 answered, 8 sent"
+
+
+count = st.integers(min_value=0, max_value=10_000)
+known = st.one_of(st.none(), count)
+
+
+@given(
+    counts=st.tuples(count, count, count, count),
+    seen=st.tuples(known, known, known),
+    cells=st.integers(min_value=7, max_value=200),
+)
+def test_the_parts_add_up_to_the_plan_and_fill_the_bar(counts, seen, cells) -> None:
+    answered, ended, released, planned = itertools.accumulate(counts)
+    accept_queue, unread, read = seen
+    state = LiveState(
+        phase="load is on",
+        planned=planned,
+        released=released,
+        answered=answered,
+        failed=ended - answered,
+        accept_queue=accept_queue,
+        unread=unread,
+        read=read,
+    )
+    parts = segments(state)
+    assert sum(part.requests for part in parts) == planned
+    assert all(part.requests >= 0 for part in parts)
+    drawn = bar(parts, cells)
+    assert len(drawn) == (cells if planned else 0)
+    assert len(drawn.spans) == sum(part.requests > 0 for part in parts)
