@@ -1,0 +1,87 @@
+"""Where targets are found and what they lack here. Reads folders; starts nothing."""
+
+import difflib
+import importlib.metadata
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import floodmark
+from floodmark.core.errors import UsageError
+from floodmark.core.target import FILE_NAME, TargetSpec, read_target
+
+FOLDER_VARIABLE = "FLOODMARK_TARGETS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """One thing that a target needs and this machine lacks; `remedy` is the command that gets it."""
+
+    kind: str
+    name: str
+    remedy: str
+
+
+def targets_folder() -> Path:
+    """The zoo: FLOODMARK_TARGETS if set, else the checkout's ``targets/``, else the copy that the wheel brought."""
+    if named := os.environ.get(FOLDER_VARIABLE):
+        folder = Path(named)
+        if not folder.is_dir():
+            raise UsageError(f"{FOLDER_VARIABLE}={named}: no such folder; unset it or name a folder of targets")
+        return folder
+    here = Path(__file__).resolve()
+    checkout = here.parents[2] if here.parents[1].name == "deploy" else None
+    shipped = Path(floodmark.__file__).resolve().parent / "shipped"
+    for root in filter(None, (checkout, shipped)):
+        if (root / "targets").is_dir():
+            return root / "targets"
+    raise UsageError(f"no targets were installed with Floodmark; set {FOLDER_VARIABLE} to a folder of targets")
+
+
+def list_targets(folder: Path | None = None) -> tuple[TargetSpec, ...]:
+    """Every target of the zoo by name; folders that begin with ``_`` hold what targets share."""
+    folder = folder or targets_folder()
+    return tuple(read_target(folder / name) for name in target_names(folder))
+
+
+def target_names(folder: Path) -> tuple[str, ...]:
+    """The names alone, so that one unreadable target does not hide the others."""
+    return tuple(sorted(path.parent.name for path in folder.glob(f"[!_.]*/{FILE_NAME}")))
+
+
+def find_target(name: str, folder: Path | None = None) -> TargetSpec:
+    """The target with this name. Raises `UsageError` that offers the nearest name."""
+    folder = folder or targets_folder()
+    names = target_names(folder)
+    if name in names:
+        return read_target(folder / name)
+    near = difflib.get_close_matches(name, names, n=1)
+    offer = f"did you mean {near[0]!r}? " if near else ""
+    raise UsageError(f"no target {name!r}: {offer}`floodmark targets` lists them, --target-file takes one of your own")
+
+
+def availability(spec: TargetSpec) -> tuple[Missing, ...]:
+    """What the target needs and this machine lacks; empty where it can start."""
+    lacking = [("Python distribution", name) for name in spec.needs.distributions if not _has_distribution(name)]
+    lacking += [("executable", name) for name in spec.needs.executables if find_executable(name) is None]
+    return tuple(Missing(kind=kind, name=name, remedy=spec.needs.install) for kind, name in lacking)
+
+
+def find_executable(name: str) -> str | None:
+    """The path of an executable: scripts beside this interpreter first, then PATH."""
+    return shutil.which(name, path=executable_path())
+
+
+def executable_path() -> str:
+    """PATH for targets: a virtual environment's scripts are found without activating it."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+def _has_distribution(name: str) -> bool:
+    try:
+        importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
