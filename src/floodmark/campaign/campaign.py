@@ -12,7 +12,7 @@ from typing import Protocol
 from floodmark_deploy.cluster import ClusterPlan, agent_command, master_command, worker_command
 from floodmark_deploy.port import free_port
 from floodmark_deploy.shell import Job, Shell
-from floodmark_deploy.target_process import start_target
+from floodmark_deploy.target_process import prove_available, start_target
 
 from floodmark.campaign.follow import Follower
 from floodmark.campaign.plan import RunPlan, prove_limits
@@ -67,6 +67,8 @@ class Campaign:
         Whatever happens, every process started for it is ended and the manifest says how it ended.
         """
         prove_limits(plan)
+        if plan.spec:
+            prove_available(plan.spec)
         folder = RunFolder(plan.folder)
         folder.create()
         marker = plan.folder.name

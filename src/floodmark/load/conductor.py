@@ -59,6 +59,7 @@ class Conductor:
         self._last_sample_s: float | None = None
         self._samples_seen = 0
         self._cut_asked = False
+        self._closing = False
         inbox = Inbox(self._runner, clock)
         for kind, reader in self._readers().items():
             inbox.on(kind, self._waking(reader))
@@ -91,6 +92,7 @@ class Conductor:
             status = RunStatus.INTERRUPTED if self._cut_asked else RunStatus.COMPLETE
         except FloodmarkError as error:
             problems = [str(error)]
+            status = RunStatus.INTERRUPTED if isinstance(error, InterruptedRunError) else RunStatus.FAILED
             raise
         finally:
             folder = self._close_folder(status, problems)
@@ -119,6 +121,7 @@ class Conductor:
         self._update(fired_s=fired_s)
         self._await_end(options, fired_s)
         self._update(cut_s=self._clock())
+        self._closing = True
         if seat:
             self._stop_watching(seat)
         self._align_clocks(nodes)
@@ -271,7 +274,7 @@ class Conductor:
     def _until(self, condition: Callable[[], bool], what: str, timeout_s: float = GATHER_TIMEOUT_S) -> None:
         deadline_s = self._clock() + timeout_s
         while not condition():
-            if self._cut_asked:
+            if self._cut_asked and not self._closing:
                 raise InterruptedRunError("interrupted before the load was released")
             remaining_s = deadline_s - self._clock()
             if remaining_s <= 0:
@@ -281,7 +284,8 @@ class Conductor:
 
     def _reset(self) -> None:
         self._watching, self._last_sample_s, self._samples_seen = None, None, 0
-        self._ready, self._done, self._cut_asked = {}, {}, False
+        self._ready, self._done = {}, {}
+        self._cut_asked = self._closing = False
 
     def _keep(self, name: str, records: list[Any]) -> None:
         if self._folder is not None:

@@ -14,7 +14,6 @@ from floodmark.core import messages
 from floodmark.core.errors import FloodmarkError, InvalidRunError
 from floodmark.load.conductor import Conductor
 from floodmark.load.options import add_burst_options, read_burst_options
-from floodmark.load.users import UntilDone
 from floodmark.load.worker import BurstWorker
 
 logger = logging.getLogger(__name__)
@@ -54,13 +53,14 @@ class _MasterSide:
         self._environment = environment
         self._conductor = Conductor(environment, judge=judge_by_command)
         self._run: gevent.Greenlet | None = None
+        self._stopping = False
         environment.events.test_start.add_listener(self._start)
         environment.events.test_stopping.add_listener(self._stop)
         environment.events.quitting.add_listener(self._stop)
         _keep_ready_state(environment.runner)
 
     def _start(self, **_: Any) -> None:
-        UntilDone.finished = False
+        self._stopping = False
         self._run = gevent.spawn(self._conduct)
 
     def _conduct(self) -> None:
@@ -77,14 +77,15 @@ class _MasterSide:
         environment.process_exit_code = code
         if code == InvalidRunError.exit_code:
             logger.warning("The run is not valid: see its checks")
-        for shape in (environment.shape_class,):
-            if shape is not None:
-                type(shape).finished = True
+        if not self._stopping:
+            # Stopping ends the shape at once; headless, Locust then quits by itself.
+            environment.runner.stop()
 
     def _stop(self, **_: Any) -> None:
         """Locust stops or quits: a burst under way is cut, and what was measured is kept."""
         run = self._run
         if run is not None and not run.ready() and run is not gevent.getcurrent():
+            self._stopping = True
             self._conductor.cut()
             run.join(timeout=15)
 

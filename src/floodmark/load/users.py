@@ -24,24 +24,22 @@ class ParkedUser(User):
 
 
 class UntilDone(LoadTestShape):
-    """As many users as there are workers, until the conductor says that the run is over.
+    """As many users as there are workers, until the run is over and Locust is told to stop.
 
     A shape, because it takes Locust's user count and spawn rate out of the start form: a burst has neither.
     """
 
     abstract: ClassVar[bool] = True
-    finished: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Locust's is not annotated
-        self._users = 0
+        self._users = 1
 
-    def tick(self) -> tuple[int, float] | None:
-        """Users and spawn rate; None ends the test. Locust asks once a second."""
-        if type(self).finished or self.runner is None:
-            type(self).finished = False
-            self._users = 0
-            return None
-        if not self._users:
-            self._users = max(1, getattr(self.runner, "worker_count", 1))
+    def reset_time(self) -> None:
+        """Locust begins a test: workers may have come or gone since the one before."""
+        super().reset_time()  # type: ignore[no-untyped-call] # Locust's is not annotated
+        self._users = max(1, getattr(self.runner, "worker_count", 1))
+
+    def tick(self) -> tuple[int, float]:
+        """Users and spawn rate, always the same: Locust asks once a second, and None would end the test."""
         return self._users, float(self._users * SPAWN_RATE_PER_WORKER)

@@ -1,0 +1,127 @@
+"""The same by hand: `locust -f locustfiles/burst.py --master`, workers, an agent, a target, and Locust's web UI."""
+
+import json
+import sys
+import urllib.parse
+import urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from command import free_port, own_server, run_folder, started, wait_until
+
+BURST = Path(__file__).parents[2] / "locustfiles" / "burst.py"
+LOCUST = (sys.executable, "-m", "locust", "-f")
+
+
+def fetch(url, form=None):
+    data = None if form is None else urllib.parse.urlencode(form).encode()
+    with urllib.request.urlopen(url, data=data, timeout=10) as answer:  # noqa: S310 - our own loopback
+        return answer.read().decode()
+
+
+class ByHand:
+    """A master with its web UI, workers, an agent and a target, each started as a user would."""
+
+    def __init__(self, stack, cwd, *, workers, agent=True, master=()):
+        self._stack = stack
+        self.cwd = cwd
+        self.bus, self.web = free_port("127.0.0.1"), free_port("127.0.0.1")
+        self.target = stack.enter_context(own_server("pool_server.py", "8", "1", cwd=self.folder("target")))
+        bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", str(self.bus))
+        host = ("--host", f"http://127.0.0.1:{self.target}")
+        ui = () if "--headless" in master else ("--web-host", "127.0.0.1", "--web-port", str(self.web))
+        self.master = self.start("master", *LOCUST, str(BURST), "--master", *bind, *host, *ui, *master)
+        if agent:
+            words = ("--master", f"127.0.0.1:{self.bus}", "--port", str(self.target))
+            self.agent = self.start("agent", sys.executable, "-m", "floodmark_agent", *words)
+        if not ui:
+            return
+        wait_until(self.answers, "the web UI")
+        # The agent is the first to speak: with no worker connected, the start page must still be the start page.
+        if agent:
+            wait_until(lambda: "has joined" in self.printed("master"), "the agent to join")
+        assert self.stats()["state"] == "ready"
+        for number in range(workers):
+            where = ("--worker", "--master-host", "127.0.0.1", "--master-port", str(self.bus))
+            self.start(f"worker-{number}", *LOCUST, "-", *where)
+        wait_until(lambda: len(self.stats().get("workers", [])) == workers, "the workers")
+
+    def folder(self, name):
+        path = self.cwd / name
+        path.mkdir()
+        return path
+
+    def start(self, name, *words):
+        return self._stack.enter_context(started(*words, cwd=self.folder(name)))
+
+    def printed(self, name):
+        return (self.cwd / name / "printed.txt").read_text()
+
+    def answers(self):
+        try:
+            return self.stats()
+        except OSError:
+            return None
+
+    def stats(self):
+        return json.loads(fetch(f"http://127.0.0.1:{self.web}/stats/requests"))
+
+    def swarm(self, **form):
+        return json.loads(fetch(f"http://127.0.0.1:{self.web}/swarm", form))
+
+
+@pytest.mark.live
+def test_the_start_form_has_the_bursts_options_and_the_run_ends_in_the_same_folder_and_verdict(tmp_path):
+    with ExitStack() as stack:
+        hand = ByHand(stack, tmp_path, workers=2)
+        page = fetch(f"http://127.0.0.1:{hand.web}/")
+        for option in ("requests", "within", "hold", "timeout", "path"):
+            assert f'"{option}": {{"choices"' in page
+        assert hand.swarm(requests=200, within=0, hold=1, path="/", timeout="")["success"]
+        wait_until(lambda: "Report" in hand.printed("master"), "the verdict", timeout_s=60)
+        wait_until(lambda: hand.stats()["state"] == "stopped", "Locust to stop the test")
+        folder = run_folder(tmp_path / "master")
+        assert hand.stats()["stats"][0]["num_requests"] >= 16
+    assert {path.name for path in folder.iterdir()} >= {"run.json", "hits.jsonl", "samples.jsonl", "report.html"}
+    found = json.loads((folder / "verdict.json").read_text())
+    assert sum(found["outcomes"].values()) == 200
+    assert found["verdict"]["in_service"]["ceiling"] == 8
+    assert found["verdict"]["waiting"]["unread"]["peak"] == 192
+    assert found["validity"]["ok"]
+    assert "handles 8 requests at once" in hand.printed("master")
+
+
+@pytest.mark.live
+def test_a_second_run_follows_the_first_without_a_restart_and_a_bad_plan_is_one_line(tmp_path):
+    with ExitStack() as stack:
+        hand = ByHand(stack, tmp_path, workers=1)
+        for number in (1, 2):
+            assert hand.swarm(requests=40, within=0, hold=1, path="/", timeout="")["success"]
+            wait_until(lambda n=number: hand.printed("master").count("Report ") == n, "the verdict", timeout_s=60)
+            wait_until(lambda: hand.stats()["state"] == "stopped", "Locust to stop the test")
+        assert hand.swarm(requests=0, within=0, hold=1, path="/", timeout="")["success"]
+        wait_until(lambda: "--requests 0: give a whole number" in hand.printed("master"), "the refusal")
+    assert len(list((tmp_path / "master" / "runs").iterdir())) == 2
+
+
+@pytest.mark.live
+def test_a_run_stopped_in_the_web_ui_is_kept_as_interrupted(tmp_path):
+    with ExitStack() as stack:
+        hand = ByHand(stack, tmp_path, workers=1)
+        assert hand.swarm(requests=100, within=0, hold=8, path="/", timeout="")["success"]
+        wait_until(lambda: "Fire in" in hand.printed("master"), "the release")
+        folder = run_folder(tmp_path / "master")
+        wait_until((folder / "pulses.jsonl").exists, "the load")
+        fetch(f"http://127.0.0.1:{hand.web}/stop", {})
+        wait_until(lambda: '"interrupted"' in (folder / "run.json").read_text(), "the run to be closed")
+        assert (folder / "hits.jsonl").read_text().count("\n") == 101
+
+
+@pytest.mark.live
+def test_without_an_agent_the_run_says_what_to_start(tmp_path):
+    with ExitStack() as stack:
+        hand = ByHand(stack, tmp_path, workers=1, agent=False)
+        assert hand.swarm(requests=40, within=0, hold=1, path="/", timeout="")["success"]
+        wait_until(lambda: "floodmark-agent --port" in hand.printed("master"), "the hint", timeout_s=60)
+        wait_until(lambda: hand.stats()["state"] == "stopped", "Locust to stop the test")
