@@ -16,6 +16,7 @@ from typing import Any
 import msgpack
 import pytest
 import zmq
+from floodmark_agent.bus import Bus
 
 from floodmark.core import messages
 from floodmark.core.codec import from_plain, to_plain
@@ -313,11 +314,22 @@ def test_an_agent_without_a_master_waits_and_ends_when_told(tmp_path: Path) -> N
             assert agent.wait(DEADLINE_S) == 0
 
 
+def test_a_bus_without_a_master_takes_nothing_so_that_no_stale_hello_waits() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        bus = Bus("127.0.0.1", nobody.getsockname()[1], clock=time.monotonic)
+        taken = bus.send(messages.PING, Ping(sequence=1, sent_s=0.0))
+        bus.close()
+
+    assert not taken
+
+
 def test_once_prints_one_sample_as_json(target: Target) -> None:
     done = subprocess.run((*AGENT, "--once", "--port", str(target.port)), capture_output=True, check=True, timeout=60)
 
     sample = from_plain(Sample, json.loads(done.stdout), "stdout")
     assert (sample.sequence, threads_of(sample)) == (0, [1, 1, 5])
+    assert [one.port for one in sample.connections] == [target.port, target.inner_port]
     assert done.stderr == b""
 
 

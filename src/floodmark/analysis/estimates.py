@@ -56,7 +56,7 @@ def judge_in_service(axis: Axis, service: Service, timeline: Timeline) -> InServ
 def prove_ceiling(axis: Axis, service: Service, timeline: Timeline, level: int) -> Proof:
     """A level is a ceiling where in service stays at it while at least one request waits behind it."""
     until_s = axis.end_s if service.certain_until_s is None else service.certain_until_s
-    first_s = _first_reached(service.count, level, until_s)
+    first_s = first_reached(service.count, level - _slack(level), until_s)
     saturated_s = at_level_s = 0.0
     for begin_s, end_s in waited_behind(timeline, level):
         start_s, stop_s = max(begin_s, first_s), min(end_s, until_s)
@@ -149,9 +149,10 @@ def _saturated_window(axis: Axis, timeline: Timeline, first_end_s: float) -> tup
     return (start_s, stop_s) if holds and waited_s >= PROOF_SHARE * (stop_s - start_s) else None
 
 
-def _first_reached(count: StepCount, level: int, until_s: float) -> float:
+def first_reached(count: StepCount, level: int, until_s: float) -> float:
+    """When the level was reached first; `until_s` where it never was."""
     pieces = count.pieces(0.0, until_s)
-    return next((begin_s for begin_s, _, value in pieces if value >= level - _slack(level)), until_s)
+    return next((begin_s for begin_s, _, value in pieces if value >= level), until_s)
 
 
 def _slack(level: int) -> int:

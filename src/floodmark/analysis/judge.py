@@ -6,13 +6,13 @@ from floodmark.analysis.advice import advise
 from floodmark.analysis.axis import Axis, put_on_axis
 from floodmark.analysis.checks import check_run
 from floodmark.analysis.document import FORMAT, InService, Judged, Judgement, ProfileSummary, Timeline, VerdictDocument
-from floodmark.analysis.estimates import judge_in_service
+from floodmark.analysis.estimates import first_reached, judge_in_service
 from floodmark.analysis.failures import count_outcomes, failures_of
 from floodmark.analysis.lines import lines_of, listen_overflows, settled_places, waiting_places
 from floodmark.analysis.model import judge_model
 from floodmark.analysis.sentence import verdict_sentence
 from floodmark.analysis.service import Service, service_of
-from floodmark.analysis.timeline import TimelineMaker
+from floodmark.analysis.timeline import LEAD_S, TimelineMaker
 from floodmark.core.run_folder import Recording
 
 
@@ -27,7 +27,7 @@ def judge(recording: Recording) -> Judged:
         target=recording.manifest.target,
         status=recording.manifest.status.value,
         profile=_profile(axis),
-        verdict=_judgement(axis, in_service, timeline, outcomes),
+        verdict=_judgement(axis, service, in_service, timeline, outcomes),
         outcomes=outcomes,
         validity=check_run(axis, timeline, in_service, outcomes),
     )
@@ -41,10 +41,14 @@ def _in_service(axis: Axis, service: Service) -> tuple[InService, Timeline]:
     return found, TimelineMaker(axis, service, level_after=found.ceiling).make()
 
 
-def _judgement(axis: Axis, in_service: InService, timeline: Timeline, outcomes: dict[str, int]) -> Judgement:
+def _judgement(
+    axis: Axis, service: Service, in_service: InService, timeline: Timeline, outcomes: dict[str, int]
+) -> Judgement:
     manifest = axis.recording.manifest
     lines = lines_of(axis)
-    waiting = waiting_places(axis, timeline, lines)
+    ceiling = in_service.ceiling
+    full_from_s = -LEAD_S if ceiling is None else first_reached(service.count, ceiling, axis.end_s)
+    waiting = waiting_places(axis, timeline, lines, full_from_s)
     found = Judgement(
         sentence="",
         in_service=in_service,

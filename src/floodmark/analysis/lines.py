@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from floodmark.analysis.axis import Axis
 from floodmark.analysis.document import Line, Timeline, WaitingPlace
 from floodmark.analysis.steps import sampled_pieces, sustained
+from floodmark.analysis.timeline import FOREVER_S, LEAD_S
 from floodmark.core.places import WAITING_PLACES, Place
 from floodmark.core.sample import ListenerSample, Sample
 
@@ -13,6 +14,9 @@ DWELL_BEATS = 2.0
 
 DWELL_SHARE = 0.02
 """Or for a fiftieth of the hold, whichever is longer."""
+
+INSIDE = (Place.UNREAD, Place.IN_PROCESS)
+"""Places that the server itself has let requests into."""
 
 SETTLED_SHARE = 0.25
 """Of the hold: a quarter is longer than any server here takes to let 10,000 connections in."""
@@ -37,10 +41,21 @@ def outer_limit(lines: Iterable[Line]) -> int | None:
     return sum(limits) if limits else None
 
 
-def waiting_places(axis: Axis, timeline: Timeline, lines: tuple[Line, ...]) -> dict[Place, WaitingPlace]:
-    """The most requests seen in each place. The accept queue's depth is the kernel's own, the rest is counted here."""
-    dwell_s = max(DWELL_BEATS * axis.recording.manifest.beat_s, DWELL_SHARE * axis.hold_s)
-    found = {place: WaitingPlace(peak=_peak(timeline, place, dwell_s), limit=None) for place in WAITING_PLACES}
+def waiting_places(
+    axis: Axis, timeline: Timeline, lines: tuple[Line, ...], full_from_s: float
+) -> dict[Place, WaitingPlace]:
+    """The most requests seen in each place. The accept queue's depth is the kernel's own, the rest is counted here.
+
+    `full_from_s`: when the server was at its ceiling first. What it had accepted or read before was on its way to a
+    handler, not in line for one.
+    """
+    beat_s = axis.recording.manifest.beat_s
+    # A hair less than the beats' own length: they are not placed to the microsecond.
+    dwell_s = max(0.9 * DWELL_BEATS * beat_s, DWELL_SHARE * axis.hold_s)
+    found = {}
+    for place in WAITING_PLACES:
+        since_s = full_from_s if place in INSIDE else -LEAD_S
+        found[place] = WaitingPlace(peak=_peak(timeline, place, dwell_s, beat_s, since_s), limit=None)
     seen = [value for value in timeline.places[Place.ACCEPT_QUEUE] if value is not None]
     depths = [line.depth_peak for line in lines if line.outer]
     found[Place.ACCEPT_QUEUE] = WaitingPlace(peak=max(seen + depths, default=None), limit=outer_limit(lines))
@@ -52,18 +67,22 @@ def settled_places(axis: Axis, timeline: Timeline) -> dict[Place, int]:
 
     While a flood is let in, every place fills for a moment; a line that lasts is another matter.
     """
-    dwell_s = SETTLED_SHARE * axis.hold_s
-    return {place: _peak(timeline, place, dwell_s) or 0 for place in WAITING_PLACES}
+    dwell_s, beat_s = SETTLED_SHARE * axis.hold_s, axis.recording.manifest.beat_s
+    return {place: _peak(timeline, place, dwell_s, beat_s, -LEAD_S) or 0 for place in WAITING_PLACES}
 
 
-def _peak(timeline: Timeline, place: Place, dwell_s: float) -> int | None:
+def _peak(timeline: Timeline, place: Place, dwell_s: float, beat_s: float, since_s: float) -> int | None:
     values = timeline.places[place]
     if all(value is None for value in values):
         return None
     certain_s = timeline.certain_until_s
-    pieces = sampled_pieces(timeline.times_s, values)
-    if place is Place.IN_PROCESS and certain_s is not None:
-        pieces = [(begin_s, min(end_s, certain_s), value) for begin_s, end_s, value in pieces if begin_s < certain_s]
+    until_s = certain_s if place is Place.IN_PROCESS and certain_s is not None else FOREVER_S
+    # One sample is one beat's worth, however late the next one came.
+    pieces = [
+        (begin_s, min(end_s, begin_s + beat_s), value)
+        for begin_s, end_s, value in sampled_pieces(timeline.times_s, values)
+        if since_s <= begin_s < until_s
+    ]
     return sustained(pieces, dwell_s)
 
 

@@ -25,7 +25,7 @@ NOTEWORTHY_SHARE = 0.02
 def verdict_sentence(
     manifest: Manifest, found: Judgement, settled: Mapping[Place, int], outcomes: Mapping[str, int]
 ) -> str:
-    """Three sentences: how many at once and who runs them, where the others waited, what became of them.
+    """Who is handled at once and by whom, where the others waited, what became of them, and which knob moves it.
 
     `settled` has the most requests that stayed in each place for a good part of a hold.
     """
@@ -34,7 +34,12 @@ def verdict_sentence(
         first = f"{manifest.target} answered none of {profile.requests:,} requests within the run."
     else:
         first = _how_many(manifest.target, profile, in_service, found.model)
-    parts = (first, _where(profile, found, settled), _what_became(outcomes, found.failures))
+    parts = (
+        first,
+        _where(profile, found, settled),
+        _what_became(outcomes, found.failures),
+        _what_moves_it(manifest, in_service),
+    )
     return " ".join(part for part in parts if part)
 
 
@@ -104,6 +109,13 @@ def _what_became(outcomes: Mapping[str, int], failures: tuple[Failure, ...]) -> 
         parts.append(f"{unsent:,} were never sent")
     words = "; ".join(parts)
     return f"{words[0].upper()}{words[1:]}."
+
+
+def _what_moves_it(manifest: Manifest, in_service: InService) -> str:
+    expect = manifest.expect
+    if not expect.moved_by or in_service.ceiling is None or in_service.ceiling != expect.ceiling:
+        return ""
+    return f"What moves the {in_service.ceiling:,}: {expect.moved_by}."
 
 
 def _together(profile: BurstProfile) -> str:

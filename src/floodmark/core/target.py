@@ -65,9 +65,13 @@ class LimitsSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectSpec:
-    """What is known of this server. The verdict quotes `why` and `knob` only where the measured ceiling agrees."""
+    """What is known of this server. The verdict quotes it only where the measured ceiling agrees.
+
+    `moved_by` names in a few words what moves the ceiling; `why` and `knob` are a paragraph each.
+    """
 
     ceiling: int | None = None
+    moved_by: str = ""
     why: str = ""
     knob: str = ""
 

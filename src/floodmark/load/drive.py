@@ -13,26 +13,30 @@ REPORT_EVERY_S = 0.25
 
 
 def drive(
-    burst: Burst, *, cut_at_s: float, report: Callable[[], None], clock: Callable[[], float] = time.monotonic
-) -> None:
+    burst: Burst, *, cut_at_s: float, report: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+) -> float:
     """Steps the burst until every request has its outcome, or cuts it at `cut_at_s`; calls `report` now and then.
 
-    Other greenlets (Locust's heartbeat) get their turn after every step.
+    `report` is True where it has more to say: it is then called again after the next step. Other greenlets (Locust's
+    heartbeat) get their turn after every step. Returns when the load ended, on the clock: at the last outcome, or at
+    the cut, before its sockets were closed one by one.
     """
     watcher = get_hub().loop.io(burst.fileno(), 1)  # 1: readable
-    next_report_s = clock() + REPORT_EVERY_S
+    now_s = clock()
+    next_report_s = now_s + REPORT_EVERY_S
     while not burst.done:
         burst.step()
         now_s = clock()
         if now_s >= cut_at_s:
             burst.cut()
         if now_s >= next_report_s:
-            report()
-            next_report_s = now_s + REPORT_EVERY_S
+            next_report_s = now_s if report() else now_s + REPORT_EVERY_S
         due_s = burst.next_due_s()
-        wake_s = min(cut_at_s, next_report_s, due_s if due_s is not None else cut_at_s)
-        _pause(watcher, wake_s - clock())
-    report()
+        if due_s is not None:
+            _pause(watcher, min(cut_at_s, next_report_s, due_s) - clock())
+    while report():
+        gevent.sleep(0)
+    return now_s
 
 
 def _pause(watcher: object, longest_s: float) -> None:
