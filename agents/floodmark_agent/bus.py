@@ -1,0 +1,121 @@
+"""The agent's end of Locust's bus: a ZeroMQ DEALER to the master's ROUTER. The only file that owns that socket.
+
+A message is one msgpack 3-tuple (type, data, node id), as in Locust's ``rpc/protocol.py``. Nothing here blocks longer
+than it is told to, and reconnecting is ZeroMQ's own.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+import zmq
+
+from floodmark.core.codec import field_types
+from floodmark.core.errors import UsageError, WireError
+
+_LOG = logging.getLogger(__name__)
+
+MESSAGE_BYTES = 1 << 20
+"""The longest message taken in; the master's to an agent have a few hundred bytes."""
+# Few, so that what cannot be sent waits in the outbox, where it is counted.
+_SEND_QUEUE_MESSAGES = 64
+_LINGER_MS = 200
+# The same as Locust gives its own sockets (locust/rpc/zmqrpc.py).
+_KEEPALIVE_IDLE_S = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """One message from the master, stamped as soon as it was there."""
+
+    kind: str
+    data: Any
+    received_s: float
+
+
+class Bus:
+    """A connection to one master. `identity` is fresh for each process: the master ignores a second live one."""
+
+    def __init__(self, host: str, port: int, *, clock: Callable[[], float]) -> None:
+        """Begins to connect. Raises `UsageError` where the address cannot be one."""
+        self.identity = f"floodmark-agent_{uuid.uuid4().hex}"
+        self._clock = clock
+        self._context = zmq.Context()
+        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        self._configure()
+        endpoint = f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+        try:
+            self._socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            self.close()
+            raise UsageError(f"--master {host}:{port} is no address to connect to: {error}") from None
+
+    def receive(self, timeout_s: float) -> Incoming | None:
+        """The next message; None where none came in time, or one came that is not as the bus' messages are."""
+        # Rounded up: a wait that ends just before its time would be done again with no time left, many times over.
+        if not self._socket.poll(int(max(timeout_s, 0.0) * 1000 + 0.999)):
+            return None
+        frames = self._socket.recv_multipart(zmq.NOBLOCK)
+        received_s = self._clock()
+        try:
+            kind, data = unpack(frames)
+        except WireError as error:
+            _LOG.warning("a message is dropped: %s", error)
+            return None
+        return Incoming(kind=kind, data=data, received_s=received_s)
+
+    def send(self, kind: str, record: Any) -> bool:
+        """Sends, or says that the bus cannot take it now: no master is connected, or it reads too slowly."""
+        if not self._socket.poll(0, zmq.POLLOUT):
+            return False
+        try:
+            self._socket.send(pack(kind, record, self.identity), zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Closes; what has been handed over has a fifth of a second to leave."""
+        self._context.destroy(linger=_LINGER_MS)
+
+    def _configure(self) -> None:
+        options = {
+            zmq.SNDHWM: _SEND_QUEUE_MESSAGES,
+            zmq.LINGER: _LINGER_MS,
+            zmq.MAXMSGSIZE: MESSAGE_BYTES,
+            # Hand messages to a connection that stands, never to one that is still being tried: no stale heartbeats.
+            zmq.IMMEDIATE: 1,
+            zmq.IPV6: 1,
+            zmq.TCP_KEEPALIVE: 1,
+            zmq.TCP_KEEPALIVE_IDLE: _KEEPALIVE_IDLE_S,
+        }
+        self._socket.setsockopt(zmq.IDENTITY, self.identity.encode())
+        for option, value in options.items():
+            self._socket.setsockopt(option, value)
+
+
+def pack(kind: str, record: Any, identity: str) -> bytes:
+    """A message with a record of ``floodmark.core`` as its data."""
+    packed: bytes = msgpack.packb((kind, record, identity), default=_table)
+    return packed
+
+
+def unpack(frames: list[bytes]) -> tuple[str, Any]:
+    """Type and data of a message. Raises `WireError` where it is not one frame with a 3-tuple of Locust's."""
+    if len(frames) != 1:
+        raise WireError(f"a message from the master has 1 frame, this has {len(frames)}")
+    try:
+        message = msgpack.unpackb(frames[0], raw=False, strict_map_key=False)
+    except (ValueError, TypeError) as error:
+        raise WireError(f"a message from the master is not msgpack: {error!r:.100}") from None
+    if not isinstance(message, list) or len(message) != 3 or not isinstance(message[0], str):  # noqa: PLR2004  type, data, node id
+        raise WireError(f"a message from the master is no tuple of type, data and node id: {message!r:.60}")
+    return message[0], message[1]
+
+
+def _table(record: Any) -> dict[str, Any]:
+    """What `floodmark.core.codec.to_plain` makes of one record; msgpack asks for it record by record, and is faster."""
+    return {name: getattr(record, name) for name in field_types(type(record))}

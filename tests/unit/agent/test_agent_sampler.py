@@ -1,0 +1,165 @@
+import logging
+from collections.abc import Callable
+
+import pytest
+from floodmark_agent.collector import Reading
+from floodmark_agent.outbox import BATCH_SAMPLES, Outbox
+from floodmark_agent.sampler import Sampler
+from hypothesis import given
+from hypothesis import strategies as st
+
+from floodmark.core.errors import WireError
+from floodmark.core.sample import Sample
+
+BEAT_S = 0.125  # a binary fraction: exact in a float
+
+
+class FakeTarget:
+    """A clock, and a target whose readings take as long as the test says."""
+
+    def __init__(self, costs_s: list[float]) -> None:
+        self.now_s = 1000.0
+        self.costs_s = list(costs_s)
+        self.fails: Exception | None = None
+
+    def clock(self) -> float:
+        return self.now_s
+
+    def read(self) -> Reading:
+        if self.costs_s:
+            self.now_s += self.costs_s.pop(0)
+        if self.fails is not None:
+            raise self.fails
+        return Reading(socket_s=self.now_s, listeners=(), connections=(), processes=None, counters=None)
+
+
+def run(target: FakeTarget, sampler: Sampler, count: int) -> list[Sample]:
+    samples: list[Sample] = []
+    while len(samples) < count:
+        target.now_s = max(target.now_s, sampler.next_due_s)
+        sample = sampler.take_due()
+        assert sample is not None
+        samples.append(sample)
+    return samples
+
+
+def begin(*costs_s: float) -> tuple[FakeTarget, Sampler]:
+    target = FakeTarget(list(costs_s))
+    return target, Sampler(target, beat_s=BEAT_S, clock=target.clock)
+
+
+def test_the_first_sample_is_due_at_once_and_the_others_a_beat_apart() -> None:
+    target, sampler = begin()
+
+    assert [sample.due_s for sample in run(target, sampler, 3)] == [1000.0, 1000.125, 1000.25]
+
+
+def test_nothing_is_taken_before_it_is_due() -> None:
+    _, sampler = begin()
+
+    assert sampler.take_due() is not None
+    assert sampler.take_due() is None
+
+
+def test_late_beats_do_not_push_the_grid() -> None:
+    target, sampler = begin(0.0, 0.0, 0.0)
+    run(target, sampler, 1)
+    target.now_s = 1000.2
+
+    late = sampler.take_due()
+
+    assert late is not None
+    assert (late.due_s, late.taken_s, late.missed) == (1000.125, 1000.2, 0)
+    assert sampler.next_due_s == 1000.25
+
+
+def test_beats_that_a_long_reading_ran_over_are_counted_once() -> None:
+    target, sampler = begin(0.3, 0.0, 0.0)
+
+    first, second, third = run(target, sampler, 3)
+
+    assert (first.missed, first.cost_s) == (0, pytest.approx(0.3))
+    assert (second.due_s, second.missed) == (1000.25, 1)
+    assert (third.due_s, third.missed) == (1000.375, 0)
+
+
+def test_a_reading_that_failed_is_missed_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    target, sampler = begin()
+    target.fails = WireError("the dump is torn")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert sampler.take_due() is None
+            target.now_s = sampler.next_due_s
+    target.fails = None
+
+    (sample,) = run(target, sampler, 1)
+
+    assert (sample.sequence, sample.missed) == (0, 3)
+    assert caplog.text.count("the dump is torn") == 1
+
+
+def test_the_last_sample_is_taken_at_once_off_the_grid() -> None:
+    target, sampler = begin()
+    run(target, sampler, 2)
+    target.now_s += 0.01
+
+    last = sampler.take_last()
+
+    assert last is not None
+    assert (last.sequence, last.due_s) == (2, target.now_s)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_taken_and_missed_beats_together_are_the_whole_grid(costs_s: list[float]) -> None:
+    target, sampler = begin(*costs_s)
+
+    samples = run(target, sampler, len(costs_s))
+
+    beats = [round((sample.due_s - 1000.0) / BEAT_S) for sample in samples]
+    assert [sample.sequence for sample in samples] == list(range(len(samples)))
+    assert beats[-1] + 1 == len(samples) + sum(sample.missed for sample in samples)
+    assert all(sample.taken_s - sample.due_s < BEAT_S for sample in samples)
+
+
+@given(st.floats(0.001, 60), st.integers(1, 200))
+def test_the_grid_holds_for_any_beat(beat_s: float, count: int) -> None:
+    target = FakeTarget([])
+    sampler = Sampler(target, beat_s=beat_s, clock=target.clock)
+
+    assert sum(sample.missed for sample in run(target, sampler, count)) == 0
+
+
+def sample_of(number: int, make: Callable[[], tuple[FakeTarget, Sampler]] = begin) -> Sample:
+    target, sampler = make()
+    return run(target, sampler, number + 1)[-1]
+
+
+def test_an_outbox_hands_out_batches_in_order() -> None:
+    outbox = Outbox()
+    samples = run(*begin(), BATCH_SAMPLES + 3)
+    for sample in samples:
+        outbox.add(sample)
+
+    first = outbox.batch()
+    outbox.sent(first)
+
+    assert (len(first.samples), len(outbox)) == (BATCH_SAMPLES, 3)
+    assert (*first.samples, *outbox.batch().samples) == tuple(samples)
+
+
+def test_an_outbox_keeps_a_batch_until_it_is_sent() -> None:
+    outbox = Outbox()
+    outbox.add(sample_of(0))
+
+    assert outbox.batch() == outbox.batch()
+
+
+def test_a_full_outbox_loses_its_oldest_and_counts_them() -> None:
+    outbox = Outbox(backlog=4)
+    for sample in run(*begin(), 10):
+        outbox.add(sample)
+
+    batch = outbox.batch()
+
+    assert [sample.sequence for sample in batch.samples] == [6, 7, 8, 9]
+    assert batch.dropped == 6
