@@ -7,7 +7,7 @@
     workers.jsonl    one report per worker
     clocks.jsonl     clock readings of every node against the master's
     target.log       what the target printed; *.log what master, workers and agent printed
-    verdict.json     made by ``floodmark report``, like report.html: both can be made again from the rest
+    verdict.json     made by ``floodmark report``, like report.html and waterline.svg: made again from the rest
 
 Lines are appended and flushed as they come, so that a crash at any moment leaves what was measured readable; a last
 line that is cut short is skipped. The manifest is written beside and renamed into place.
@@ -43,6 +43,7 @@ CLOCKS = "clocks.jsonl"
 TARGET_LOG = "target.log"
 VERDICT = "verdict.json"
 REPORT = "report.html"
+WATERLINE = "waterline.svg"
 
 R = TypeVar("R")
 

@@ -56,8 +56,8 @@ class Conductor:
         self._ready: dict[str, Ready] = {}
         self._done: dict[str, WorkerReport] = {}
         self._squad: dict[str, str] = {}
-        self._last_sample_s: float | None = None
         self._samples_seen = 0
+        self._samples_dropped = 0
         self._cut_asked = False
         self._closing = False
         inbox = Inbox(self._runner, clock)
@@ -122,9 +122,7 @@ class Conductor:
         self._await_end(options, fired_s)
         self._update(cut_s=self._clock())
         self._closing = True
-        if seat:
-            self._stop_watching(seat)
-        self._align_clocks(nodes)
+        self._close(nodes, seat)
 
     def _gather_workers(self) -> dict[str, str]:
         """Client id to worker name, for every worker that Locust has running."""
@@ -213,14 +211,20 @@ class Conductor:
         ]
         return [self._squad[client_id] for client_id in gone if self._squad[client_id] not in self._done]
 
-    def _stop_watching(self, seat: AgentSeat) -> None:
-        """Waits for a sample later than the load's end, so that the last seconds are whole."""
-        self._watching, asked_s = None, self._clock()
-        self._send(messages.REST, None, seat.client_id)
+    def _close(self, nodes: dict[str, str], seat: AgentSeat | None) -> None:
+        """Lets the agent rest and reads all clocks again: its answer to that comes after its last samples."""
+        if seat:
+            self._send(messages.REST, None, seat.client_id)
         try:
-            self._until(lambda: (self._last_sample_s or 0.0) >= asked_s, "the agent's last samples", timeout_s=GRACE_S)
+            self._align_clocks({client_id: name for client_id, name in nodes.items() if self._is_here(client_id, seat)})
         except ClusterError as error:
             self._add_problems([str(error)])
+        if self._samples_dropped:
+            self._add_problems([f"the agent had to drop {self._samples_dropped:,} samples"])
+
+    def _is_here(self, client_id: str, seat: AgentSeat | None) -> bool:
+        clients = self._runner.clients
+        return (seat is not None and client_id == seat.client_id) or client_id in clients
 
     def _close_folder(self, status: RunStatus, problems: list[str]) -> str:
         self._add_problems(problems)
@@ -241,10 +245,8 @@ class Conductor:
     def _keep_samples(self, letter: Letter) -> None:
         samples = letter.read(Samples)
         self._samples_seen += len(samples.samples)
-        self._last_sample_s = letter.received_s
         self._keep(SAMPLES, list(samples.samples))
-        if samples.dropped:
-            self._add_problems([f"the agent had to drop {samples.dropped} samples"])
+        self._samples_dropped = samples.dropped
 
     def _note_ready(self, letter: Letter) -> None:
         ready = letter.read(Ready)
@@ -283,7 +285,7 @@ class Conductor:
             self._changed.wait(timeout=min(remaining_s, 0.1))
 
     def _reset(self) -> None:
-        self._watching, self._last_sample_s, self._samples_seen = None, None, 0
+        self._watching, self._samples_seen, self._samples_dropped = None, 0, 0
         self._ready, self._done = {}, {}
         self._cut_asked = self._closing = False
 

@@ -6,9 +6,10 @@ Text in, text out: nothing is drawn here.
 import re
 from xml.sax.saxutils import escape
 
-from floodmark.report.colours import ROLES
+from floodmark.report.colours import PAPER, ROLES
 
 _ROOT = re.compile(r"<svg [^>]*?viewBox=\"([^\"]*)\"[^>]*>", re.DOTALL)
+_VIEW_BOX = re.compile(r'viewBox="([^"]*)"')
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _FONT = re.compile(r"font: (?:(\d+) )?([\d.]+)px [^;\"]*")
 _FAMILY = re.compile(r"font-family: [^;\"]*(?:; )?")
@@ -39,6 +40,14 @@ def for_page(drawing: str, *, prefix: str, title: str, description: str) -> str:
     for role in ROLES:
         body = body.replace(role.drawn, role.css)
     return _head(prefix, root.group(1), title, description) + body.strip() + "\n"
+
+
+def as_file(element: str, *, margin_px: int = 16) -> str:
+    """A drawing made `for_page` as a file of its own: on white paper, with a margin."""
+    left, top, width, height = (float(number) for number in _VIEW_BOX.findall(element)[0].split())
+    paper = f"{left - margin_px:g} {top - margin_px:g} {width + 2 * margin_px:g} {height + 2 * margin_px:g}"
+    drawing = _VIEW_BOX.sub(f'viewBox="{paper}" style="background: {PAPER.light}"', element, count=1)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{drawing}'
 
 
 def _head(prefix: str, view_box: str, title: str, description: str) -> str:

@@ -61,7 +61,7 @@ def _print_all(judged: Judged, manifest: Manifest, console: Console, folder: str
     if document.verdict.failures:
         _print_block(console, "Failures", _failures(document.verdict))
     if document.verdict.advice:
-        _print_block(console, "What to change", _bullets(document.verdict.advice))
+        _print_block(console, "Why, and what to change", _bullets(document.verdict.advice))
     _print_checks(document.validity, console)
     _print_folder(folder, console)
 

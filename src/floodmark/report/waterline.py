@@ -64,9 +64,8 @@ def draw_waterline(judged: Judged, *, size: Size = WIDE) -> str:
 def _draw(picture: Picture) -> str:
     size, panels = picture.size, _panels(picture)
     spots = _spots(picture)
-    head = heading(
-        picture, unlabelled=[band.place for band in picture.bands if band.occurs and band.place not in spots]
-    )
+    named = [band.place for band in picture.bands if band.occurs and band.place not in spots]
+    head = heading(picture, unlabelled=[place for place in named if _peak(picture, place)])
     panel_px = size.panel_px + LINE_PX + PANEL_GAP_PX
     height_px = head.height_px + size.plot_px + MAIN_GAP_PX + len(panels) * panel_px + AXIS_PX
     figure = Figure(figsize=(size.width_px / 72, height_px / 72), dpi=72)
@@ -86,6 +85,12 @@ def _draw(picture: Picture) -> str:
     target = io.StringIO()
     figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return target.getvalue()
+
+
+def _peak(picture: Picture, place: Place) -> int | None:
+    """What the verdict says was most; a place that requests only passed through has none."""
+    verdict = picture.judged.document.verdict
+    return verdict.in_service.peak if place is Place.IN_SERVICE else waiting_place(verdict, place).peak
 
 
 def _axes(figure: Figure, picture: Picture, bottom_px: float, height_px: float, top: float) -> Axes:
