@@ -1,6 +1,8 @@
 # What there is to do here. `make` alone lists it; `make demo` and `make test` set up all they need by themselves.
 
-PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do command -v $$name && break; done)
+# The first Python that runs and is new enough; a name on PATH may be a shim for a version that is not there.
+PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 READY := .venv/.ready
 
@@ -35,9 +37,8 @@ clean: ## remove the environment and every cache
 
 # Everything is installed from the lock, by hash; then this checkout itself, without looking at the network again.
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Python 3.11 or later is needed, and $(PYTHON) is older: apt-get install python3.11, or make PYTHON=..."; \
-		exit 1; }
+	@test -n "$(PYTHON)" || { \
+		echo "Python 3.11 or later is needed and not on PATH: apt-get install python3.11, or make PYTHON=..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "installing python3-venv"; $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv; }
 	$(PYTHON) -m venv .venv

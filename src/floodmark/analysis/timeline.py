@@ -26,7 +26,7 @@ class TimelineMaker:
         self._service = service
         self._level_after = level_after
         requests = axis.requests
-        ends = [axis.end_s if request.ended_s is None else request.ended_s for request in requests]
+        ends = [FOREVER_S if request.ended_s is None else request.ended_s for request in requests]
         pairs = list(zip(requests, ends, strict=True))
         self._alive = StepCount((r.released_s, end_s) for r, end_s in pairs if r.released_s is not None)
         self._connected = StepCount((r.connected_s, end_s) for r, end_s in pairs if r.connected_s is not None)
@@ -35,7 +35,7 @@ class TimelineMaker:
         self._failed = StepCount((end_s, FOREVER_S) for outcome, end_s in outcomes if outcome.failed)
 
     def make(self) -> Timeline:
-        """The timeline over the agent's beats, or over an even grid without an agent."""
+        """The timeline over the agent's beats and the load's end, or over an even grid without an agent."""
         beats = self._beats()
         places = [self._places(at_s, beat) for at_s, beat in beats]
         planned = len(self._axis.requests)
@@ -46,9 +46,9 @@ class TimelineMaker:
         return Timeline(
             times_s=times_s,
             places={place: tuple(row[place] for row in places) for place in Place},
-            answered=tuple(self._answered.at(at_s) for at_s in times_s),
-            failed=tuple(self._failed.at(at_s) for at_s in times_s),
-            unsent=tuple(planned - released.at(at_s) for at_s in times_s),
+            answered=tuple(self._answered.at(at_s) for at_s, _ in beats),
+            failed=tuple(self._failed.at(at_s) for at_s, _ in beats),
+            unsent=tuple(planned - released.at(at_s) for at_s, _ in beats),
             certain_until_s=self._service.certain_until_s,
             processes=tuple(_processes(beat) for _, beat in beats),
             threads=tuple(_total(beat, "threads") for _, beat in beats),
@@ -60,7 +60,8 @@ class TimelineMaker:
         end_s = self._axis.end_s
         inside = [beat for beat in self._axis.beats if -LEAD_S <= beat.at_s <= end_s]
         if inside:
-            return [(beat.at_s, beat) for beat in inside]
+            # The end itself, with the target as it was last seen: what was answered since belongs to the run.
+            return [*((beat.at_s, beat) for beat in inside), (end_s, inside[-1])]
         step_s = max(end_s, 0.1) / POINTS_WITHOUT_AGENT
         return [(index * step_s, None) for index in range(POINTS_WITHOUT_AGENT + 1)]
 
