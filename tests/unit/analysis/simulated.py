@@ -31,7 +31,8 @@ class Server:
     """What to simulate. `slots` None: no ceiling. `reads_at_once`: the others wait in the process, else in the kernel.
 
     `lets_in`: how many connections get in at first, the others after `late_s` (a SYN retry). `evidence`: the answers
-    carry handler times. `unit`: thread, process or loop; `reused`: a unit serves again.
+    carry handler times. `warm_up_s`: its slots open one after another over this time. `unit`: thread, process or loop;
+    `reused`: a unit serves again.
     """
 
     slots: int | None
@@ -43,6 +44,7 @@ class Server:
     reused: bool = True
     pool_stands: bool = True
     backlog: int = 2048
+    warm_up_s: float = 0.0
 
 
 @dataclass(kw_only=True)
@@ -109,7 +111,7 @@ class Simulation:
             for index, served in enumerate(self.served):
                 served.begin_s, served.slot = served.connected_s + REACT_S, index
         else:
-            free = [(0.0, slot) for slot in range(server.slots)]
+            free = [(server.warm_up_s * slot / server.slots, slot) for slot in range(server.slots)]
             heapq.heapify(free)
             for served in self.served:
                 free_s, served.slot = heapq.heappop(free)

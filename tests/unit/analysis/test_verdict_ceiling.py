@@ -5,10 +5,15 @@ from dataclasses import replace
 import pytest
 from simulated import Server, Simulation
 
+from floodmark.analysis.axis import put_on_axis
 from floodmark.analysis.document import Unit
-from floodmark.analysis.estimates import LITTLES_LAW
+from floodmark.analysis.estimates import LITTLES_LAW, prove_ceiling
 from floodmark.analysis.judge import judge
+from floodmark.analysis.service import service_of
+from floodmark.analysis.steps import StepCount
+from floodmark.analysis.timeline import TimelineMaker
 from floodmark.core.places import Place
+from floodmark.core.run_folder import HoldProbe
 
 
 def judged(server: Server, requests: int = 1000, hold_s: float = 5.0):
@@ -110,6 +115,49 @@ def test_without_evidence_in_the_answers_the_model_comes_from_the_kernel(server,
 def test_a_pool_whose_units_served_once_each_is_told_from_new_units_by_the_probes():
     recording = Simulation(server=Server(slots=None, reused=True), requests=50).record()
     assert judge(recording).document.verdict.model.reused is True
+
+
+def with_probes(recording, *units):
+    return replace(recording, manifest=replace(recording.manifest, probe=HoldProbe(took_s=(5.0,), units=units)))
+
+
+def test_a_unit_that_answered_a_probe_and_serves_the_burst_is_reused_though_each_served_once():
+    recording = Simulation(server=Server(slots=None, reused=True), requests=50).record()
+    assert judge(with_probes(recording, (100, 301), (100, 302))).document.verdict.model.reused is True
+    assert judge(with_probes(recording, (100, 998), (100, 999))).document.verdict.model.reused is False
+
+
+def test_units_that_served_twice_are_reused_without_any_probe():
+    recording = with_probes(Simulation(server=Server(slots=40), requests=1000).record())
+    assert judge(recording).document.verdict.model.reused is True
+
+
+def test_what_was_read_before_the_server_was_full_did_not_wait_in_line():
+    verdict = judged(Server(slots=40, warm_up_s=1.0))
+    assert (verdict.in_service.ceiling, verdict.waiting[Place.IN_PROCESS].peak) == (40, 960)
+
+
+def test_a_number_in_service_that_does_not_stand_still_while_others_wait_is_no_ceiling():
+    axis = put_on_axis(Simulation(server=Server(slots=40), requests=1000).record())
+    service = service_of(axis)
+    timeline = TimelineMaker(axis, service, level_after=40).make()
+    half_of_the_time = StepCount([(0.1, 2.5)] * 40 + [(2.5, 5.0)] * 20 + [(5.0, 7.5)] * 40 + [(7.5, 9.9)] * 20)
+    proof = prove_ceiling(axis, replace(service, count=half_of_the_time), timeline, level=40)
+    assert proof.share == pytest.approx(0.5, abs=0.02)
+    assert not proof.holds
+    assert prove_ceiling(axis, service, timeline, level=40).holds
+
+
+def test_a_request_whose_handler_is_done_does_not_wait_in_process_while_its_answer_is_on_the_way():
+    recording = Simulation(server=Server(slots=4, unit="loop"), requests=4, hold_s=1.0, run_s=4.0).record()
+    late = tuple(replace(hit, ended_s=hit.ended_s + 1.0) for hit in recording.hits)
+    counts = [replace(sample.connections[0], read=4) for sample in recording.samples]
+    held = tuple(replace(s, connections=(c,)) for s, c in zip(recording.samples, counts, strict=True))
+    axis = put_on_axis(replace(recording, hits=late, samples=held))
+    timeline = TimelineMaker(axis, service_of(axis), level_after=None).make()
+    at = next(index for index, time_s in enumerate(timeline.times_s) if time_s > 1.4)
+    assert timeline.places[Place.IN_PROCESS][at] == 0
+    assert timeline.places[Place.IN_SERVICE][at] == 4
 
 
 def test_a_recording_says_the_same_on_any_nodes_clock():
