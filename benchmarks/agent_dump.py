@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psutil
+
+from floodmark.core.messages import SAMPLES, Samples
 from floodmark_agent.bus import pack
 from floodmark_agent.collector import open_collector
 from floodmark_agent.inet_diag import connections_request, read_connections
 from floodmark_agent.netlink import DiagSocket
 from floodmark_agent.sampler import Sampler
-
-from floodmark.core.messages import SAMPLES, Samples
 
 TAKES = 15
 PROCESSES = 5

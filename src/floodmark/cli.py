@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from floodmark_deploy.limits import check_limits, raise_nofile
-from floodmark_deploy.local import LocalShell
-from floodmark_deploy.zoo import availability, find_target, list_targets
 from rich.console import Console
 from rich.table import Table
 
@@ -28,6 +25,9 @@ from floodmark.report.build import build_report
 from floodmark.report.live import LiveView
 from floodmark.report.terminal import print_verdict
 from floodmark.report.verdict_json import to_json
+from floodmark_deploy.limits import check_limits, raise_nofile
+from floodmark_deploy.local import LocalShell
+from floodmark_deploy.zoo import availability, find_target, list_targets
 
 DEFAULT_HOLD_S = 5.0
 """For targets that are told how long to hold: three of them, and a run is over in a quarter of a minute."""

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from floodmark_deploy.local import LocalShell
-from floodmark_deploy.target_process import start_target
 
 from floodmark.core.target import read_target
+from floodmark_deploy.local import LocalShell
+from floodmark_deploy.target_process import start_target
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "add-a-server.md"
 HOST = "127.0.0.1"

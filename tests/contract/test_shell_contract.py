@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from floodmark.core.errors import FloodmarkError
 from floodmark_deploy.fake import FakeProgram, FakeShell
 from floodmark_deploy.local import LocalShell
 from floodmark_deploy.shell import Command, Job, Shell
-
-from floodmark.core.errors import FloodmarkError
 
 RUN_A, RUN_B = (f"run-{name}-{secrets.token_hex(4)}" for name in "ab")
 """Unique: two test runs on one machine must not end each other's processes."""

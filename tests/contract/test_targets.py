@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from floodmark.core.errors import TargetError
+from floodmark.core.evidence import HandlerEvidence, parse_server_timing
 from floodmark_deploy.local import LocalShell
 from floodmark_deploy.port import free_port, prove_free
 from floodmark_deploy.processes import Wanted, wait_gone
 from floodmark_deploy.shell import RUN_VARIABLE
 from floodmark_deploy.target_process import TargetProcess, start_target
 from floodmark_deploy.zoo import find_target, target_names, targets_folder
-
-from floodmark.core.errors import TargetError
-from floodmark.core.evidence import HandlerEvidence, parse_server_timing
 
 HOST = "127.0.0.1"
 MARKER = f"contract-{secrets.token_hex(4)}"

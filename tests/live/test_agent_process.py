@@ -16,12 +16,12 @@ from typing import Any
 import msgpack
 import pytest
 import zmq
-from floodmark_agent.bus import Bus
 
 from floodmark.core import messages
 from floodmark.core.codec import from_plain, to_plain
 from floodmark.core.messages import Hello, Ping, Pong, Samples, Watch, Watching
 from floodmark.core.sample import Sample
+from floodmark_agent.bus import Bus
 
 pytestmark = pytest.mark.live
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from floodmark.core.sample import ConnectionCounts
 from floodmark_agent.inet_diag import TcpListener, connections_request, read_connections, read_listeners
 from floodmark_agent.netlink import DiagSocket, dump_request
 from floodmark_agent.netstat import read_counters
 from floodmark_agent.unix_diag import read_unix_listeners
-
-from floodmark.core.sample import ConnectionCounts
 
 DEADLINE_S = 10.0
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"

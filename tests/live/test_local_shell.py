@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from floodmark.core.errors import FloodmarkError
 from floodmark_deploy.local import LocalJob, LocalShell
 from floodmark_deploy.processes import Wanted, read_process, wait_gone
 from floodmark_deploy.shell import JOB_VARIABLE, RUN_VARIABLE, Command
-
-from floodmark.core.errors import FloodmarkError
 
 pytestmark = pytest.mark.live
 

@@ -3,16 +3,12 @@
 import contextlib
 import datetime as dt
 import platform
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Protocol
-
-from floodmark_deploy.cluster import ClusterPlan, agent_command, master_command, worker_command
-from floodmark_deploy.port import free_port
-from floodmark_deploy.shell import Job, Shell
-from floodmark_deploy.target_process import prove_available, start_target
 
 from floodmark.campaign.follow import Follower
 from floodmark.campaign.plan import RunPlan, prove_limits
@@ -23,6 +19,10 @@ from floodmark.core.profile import BurstProfile
 from floodmark.core.run_folder import TARGET_LOG, HoldProbe, Manifest, RunFolder, RunStatus
 from floodmark.core.target import TargetSpec
 from floodmark.report.live import LiveState
+from floodmark_deploy.cluster import ClusterPlan, agent_command, master_command, worker_command
+from floodmark_deploy.port import free_port
+from floodmark_deploy.shell import Job, Shell
+from floodmark_deploy.target_process import prove_available, start_target
 
 HOST = "127.0.0.1"
 """Where a target of the zoo listens: loads started from one command never leave the machine."""
@@ -71,8 +71,9 @@ class Campaign:
             prove_available(plan.spec)
         folder = RunFolder(plan.folder)
         folder.create()
-        marker = plan.folder.name
-        manifest = self._begin(plan, folder)
+        # Unique, not the folder's name alone: whoever sweeps a run must not meet another of that name.
+        marker = f"{plan.folder.resolve().name}-{secrets.token_hex(4)}"
+        manifest = self._begin(plan, folder, marker)
         try:
             with self._target(plan, manifest, marker) as (address, pid):
                 manifest = self._learn(plan, manifest, address, folder)
@@ -87,11 +88,11 @@ class Campaign:
             raise ClusterError("; ".join(final.problems) or f"the run failed; see {plan.folder}/master.log")
         return folder
 
-    def _begin(self, plan: RunPlan, folder: RunFolder) -> Manifest:
+    def _begin(self, plan: RunPlan, folder: RunFolder, marker: str) -> Manifest:
         spec = plan.spec
         # What is not known yet (the hold of a URL) stands in the manifest as one second until it has been measured.
         manifest = Manifest(
-            run_id=plan.folder.name,
+            run_id=marker,
             status=RunStatus.RUNNING,
             started_utc=dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds"),
             target=plan.name,

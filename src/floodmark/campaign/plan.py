@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from floodmark_deploy.limits import check_limits
-
 from floodmark.core.address import Address
 from floodmark.core.errors import LimitError
 from floodmark.core.target import RequestSpec, TargetSpec
+from floodmark_deploy.limits import check_limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,11 @@ class BurstProfile:
         """The longest the load can last, from the first planned release."""
         return self.within_s + self.wait_s
 
+    def share(self, first_id: int, step: int, at_s: float) -> tuple[tuple[int, float], ...]:
+        """One worker's ids (`first_id`, `first_id` + `step`, ...) and when each is planned, on the clock of `at_s`."""
+        ids = range(first_id, self.requests + 1, step)
+        return tuple((request_id, at_s + self.planned_offset_s(request_id)) for request_id in ids)
+
     def planned_offset_s(self, request_id: int) -> float:
         """When request `request_id` (1 to `requests`) is to be released, in seconds after the first."""
         return (request_id - 1) * self.within_s / self.requests

@@ -15,7 +15,6 @@ from floodmark.core.codec import to_plain
 from floodmark.core.errors import FloodmarkError, WireError
 from floodmark.core.hit import Hit
 from floodmark.core.messages import BurstOrder, Fire, HitRows, Ping, Pong, Pulse, Ready, WorkerReport
-from floodmark.core.profile import BurstProfile
 from floodmark.engine.burst import Burst, BurstWork
 from floodmark.engine.check import AnswerCheck
 from floodmark.engine.endpoint import Endpoint, resolve
@@ -74,7 +73,7 @@ class BurstWorker:
         work = BurstWork(
             worker=order.worker,
             endpoint=endpoint,
-            requests=share(order.profile, order.first_id, order.step, at_s),
+            requests=order.profile.share(order.first_id, order.step, at_s),
             render=render_get(order.path, endpoint.authority),
             check=AnswerCheck(status=order.expect_status, text=order.expect_text.encode()),
             timeout_s=order.profile.timeout_s,
@@ -144,14 +143,6 @@ class BurstWorker:
 
     def _send(self, kind: str, record: Any) -> None:
         self._runner.send_message(kind, to_plain(record))
-
-
-def share(profile: BurstProfile, first_id: int, step: int, at_s: float) -> tuple[tuple[int, float], ...]:
-    """One worker's ids and when each is planned, on the clock of `at_s`."""
-    return tuple(
-        (request_id, at_s + profile.planned_offset_s(request_id))
-        for request_id in range(first_id, profile.requests + 1, step)
-    )
 
 
 def raise_open_files_limit() -> int:

@@ -1,7 +1,7 @@
 import pytest
-from floodmark_agent.cli import Options, main, parse, parse_master
 
 from floodmark.core.errors import UsageError
+from floodmark_agent.cli import Options, main, parse, parse_master
 
 
 def test_a_full_command_line_is_taken_apart() -> None:

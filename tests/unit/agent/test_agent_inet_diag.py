@@ -3,13 +3,13 @@ import struct
 from pathlib import Path
 
 import pytest
-from floodmark_agent.inet_diag import MAX_PORTS, TcpListener, count_connections, parse_listeners, port_filter
-from floodmark_agent.netlink import Rows, read_datagram
 from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.core.errors import WireError
 from floodmark.core.sample import ConnectionCounts
+from floodmark_agent.inet_diag import MAX_PORTS, TcpListener, count_connections, parse_listeners, port_filter
+from floodmark_agent.netlink import Rows, read_datagram
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "agent"
 NOTHING = {

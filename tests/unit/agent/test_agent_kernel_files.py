@@ -1,14 +1,14 @@
 from pathlib import Path
 
 import pytest
-from floodmark_agent.holders import find_holders, parse_socket_link
-from floodmark_agent.limits import parse_limits, parse_pids_folders, read_limits
-from floodmark_agent.netstat import parse_counters, read_counters
 from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.core.errors import WireError
 from floodmark.core.sample import NetCounters, TargetLimits
+from floodmark_agent.holders import find_holders, parse_socket_link
+from floodmark_agent.limits import parse_limits, parse_pids_folders, read_limits
+from floodmark_agent.netstat import parse_counters, read_counters
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "agent"
 NETSTAT = (FIXTURES / "netstat.txt").read_text()

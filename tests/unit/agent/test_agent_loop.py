@@ -4,9 +4,6 @@ from typing import Any
 
 import msgpack
 import pytest
-from floodmark_agent.agent import HELLO_EVERY_S, Agent
-from floodmark_agent.bus import Incoming, pack, unpack
-from floodmark_agent.collector import Reading
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +12,9 @@ from floodmark.core.codec import from_plain, to_plain
 from floodmark.core.errors import TargetError, WireError
 from floodmark.core.messages import Hello, Ping, Pong, Samples, Watch, Watching
 from floodmark.core.sample import ConnectionCounts, ProcessSample, TargetLimits
+from floodmark_agent.agent import HELLO_EVERY_S, Agent
+from floodmark_agent.bus import Incoming, pack, unpack
+from floodmark_agent.collector import Reading
 
 HELLO = Hello(wire=1, name="web:8000", host="web", pid=7, version="1")
 LIMITS = TargetLimits(

@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import pytest
-from floodmark_agent.netlink import Rows, attribute, attributes, dump_request, read_datagram
 from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.core.errors import WireError
+from floodmark_agent.netlink import Rows, attribute, attributes, dump_request, read_datagram
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "agent"
 ANSWERS = sorted(path.read_bytes() for path in FIXTURES.glob("*.bin"))

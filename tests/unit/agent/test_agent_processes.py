@@ -2,12 +2,12 @@ import resource
 from pathlib import Path
 
 import pytest
-from floodmark_agent.process_stat import parse_stat
-from floodmark_agent.processes import ProcessReader
 from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.core.errors import WireError
+from floodmark_agent.process_stat import parse_stat
+from floodmark_agent.processes import ProcessReader
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "agent"
 STAT = (FIXTURES / "stat-brackets.txt").read_text()

@@ -2,14 +2,14 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from floodmark_agent.collector import Reading
-from floodmark_agent.outbox import BATCH_SAMPLES, Outbox
-from floodmark_agent.sampler import Sampler
 from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.core.errors import WireError
 from floodmark.core.sample import Sample
+from floodmark_agent.collector import Reading
+from floodmark_agent.outbox import BATCH_SAMPLES, Outbox
+from floodmark_agent.sampler import Sampler
 
 BEAT_S = 0.125  # a binary fraction: exact in a float
 

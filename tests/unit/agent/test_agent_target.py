@@ -1,14 +1,14 @@
 from pathlib import Path
 
 import pytest
-from floodmark_agent.inet_diag import TcpListener
-from floodmark_agent.target import OWNERS_EVERY_S, Target
-from floodmark_agent.tree import ProcessTable, topmost, with_descendants
-from floodmark_agent.unix_diag import UnixListener
 from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.core.errors import TargetError
+from floodmark_agent.inet_diag import TcpListener
+from floodmark_agent.target import OWNERS_EVERY_S, Target
+from floodmark_agent.tree import ProcessTable, topmost, with_descendants
+from floodmark_agent.unix_diag import UnixListener
 
 
 class Host:

@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import pytest
-from floodmark_agent.netlink import Rows, attribute, read_datagram
-from floodmark_agent.unix_diag import UnixListener, parse_unix_listeners
 from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.core.errors import WireError
+from floodmark_agent.netlink import Rows, attribute, read_datagram
+from floodmark_agent.unix_diag import UnixListener, parse_unix_listeners
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "agent"
 

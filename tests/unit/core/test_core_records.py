@@ -49,6 +49,16 @@ def test_releases_are_even_and_begin_at_once(requests, within_s):
     assert offsets[-1] <= within_s
 
 
+@given(st.integers(1, 500), st.integers(1, 12))
+def test_workers_share_a_burst_without_gaps_and_each_id_once(requests, workers):
+    profile = BurstProfile(requests=requests, within_s=3.0, hold_s=1.0)
+    shares = [profile.share(first_id, workers, 100.0) for first_id in range(1, workers + 1)]
+    planned = sorted(item for share in shares for item in share)
+    assert [request_id for request_id, _ in planned] == list(range(1, requests + 1))
+    assert all(at_s == 100.0 + profile.planned_offset_s(request_id) for request_id, at_s in planned)
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
 def test_a_clock_is_read_from_the_quickest_exchange():
     slow, quick = (0.0, 105.0, 105.0, 2.0), (10.0, 110.4, 110.5, 10.3)
     reading = read_clock("agent", [slow, quick])

@@ -5,10 +5,11 @@ import resource
 from pathlib import Path
 
 import pytest
-from floodmark_deploy.host_facts import HostFacts, count_ports, parse_available, parse_cgroup_path, read_host_facts
-from floodmark_deploy.limits import LimitFinding, LoadPlan, check_limits, judge, raise_nofile
 from hypothesis import given
 from hypothesis import strategies as st
+
+from floodmark_deploy.host_facts import HostFacts, count_ports, parse_available, parse_cgroup_path, read_host_facts
+from floodmark_deploy.limits import LimitFinding, LoadPlan, check_limits, judge, raise_nofile
 
 PLAN = LoadPlan(requests=10_000, workers=2)
 AMPLE = HostFacts(

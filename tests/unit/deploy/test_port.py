@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from floodmark_deploy.port import LOCAL_PORT_RANGE, LOWEST_PORT, free_port, owner_of, prove_free
 
 from floodmark.core.errors import TargetError
+from floodmark_deploy.port import LOCAL_PORT_RANGE, LOWEST_PORT, free_port, owner_of, prove_free
 
 HOST = "127.0.0.1"
 

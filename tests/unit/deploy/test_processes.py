@@ -4,9 +4,10 @@ import dataclasses
 import os
 import signal
 
-from floodmark_deploy.processes import ProcessNote, Wanted, parse_stat, read_process, send_signal
 from hypothesis import given
 from hypothesis import strategies as st
+
+from floodmark_deploy.processes import ProcessNote, Wanted, parse_stat, read_process, send_signal
 
 # Captured on Linux 6.18 and cut after field 22.
 STAT = "7020 (gunicorn) S 7018 7018 6990 0 -1 4194368 2291 0 0 0 9 2 0 0 20 0 3 0 161269"

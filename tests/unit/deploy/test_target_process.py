@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from floodmark_deploy.fake import FakeProgram, FakeShell
-from floodmark_deploy.port import prove_free
-from floodmark_deploy.shell import Command
-from floodmark_deploy.target_process import PORT_TIMEOUT_S, TargetProcess, build_command, start_target
 
 from floodmark.core.address import Address
 from floodmark.core.errors import MissingRuntimeError, PlanError, TargetError
 from floodmark.core.target import LimitsSpec, NeedsSpec, ReadySpec, RequestSpec, StartSpec, TargetSpec
+from floodmark_deploy.fake import FakeProgram, FakeShell
+from floodmark_deploy.port import prove_free
+from floodmark_deploy.shell import Command
+from floodmark_deploy.target_process import PORT_TIMEOUT_S, TargetProcess, build_command, start_target
 
 HOST = "127.0.0.1"
 

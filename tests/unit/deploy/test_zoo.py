@@ -3,6 +3,9 @@
 from pathlib import Path
 
 import pytest
+
+from floodmark.core.errors import PlanError, UsageError
+from floodmark.core.target import NeedsSpec, StartSpec, TargetSpec
 from floodmark_deploy.zoo import (
     FOLDER_VARIABLE,
     availability,
@@ -11,9 +14,6 @@ from floodmark_deploy.zoo import (
     list_targets,
     targets_folder,
 )
-
-from floodmark.core.errors import PlanError, UsageError
-from floodmark.core.target import NeedsSpec, StartSpec, TargetSpec
 
 ZOO = {
     "fastapi-uvicorn-async",

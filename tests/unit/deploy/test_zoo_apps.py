@@ -6,11 +6,11 @@ import threading
 from types import ModuleType
 
 import pytest
-from floodmark_deploy.zoo import targets_folder
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from floodmark.core.evidence import parse_server_timing
+from floodmark_deploy.zoo import targets_folder
 
 
 def _load() -> ModuleType:

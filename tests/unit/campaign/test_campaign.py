@@ -1,0 +1,222 @@
+"""A run's course on a host that is a script: whatever breaks, all is stopped and the manifest says why."""
+
+import socket
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from floodmark.campaign.campaign import Campaign
+from floodmark.campaign.plan import RunPlan
+from floodmark.core.address import Address
+from floodmark.core.errors import ClusterError, LimitError, RunFolderError, TargetError
+from floodmark.core.run_folder import RunFolder, RunStatus
+from floodmark.core.target import RequestSpec
+from floodmark_deploy.fake import FakeProgram, FakeShell
+from floodmark_deploy.shell import Command
+
+ROLES = {"--master": "master", "--worker": "worker", "floodmark_agent": "agent"}
+
+
+class RoleShell(FakeShell):
+    """Knows a command by its role in the cluster instead of its first word, which is this Python for all of them."""
+
+    def start(self, command: Command):
+        locust = "locust" in command.argv
+        role = next(role for word, role in ROLES.items() if word in command.argv and (locust or role == "agent"))
+        return super().start(replace(command, argv=(role, *command.argv)))
+
+
+class Phases:
+    """A view that keeps what it was told."""
+
+    def __init__(self):
+        self.seen = []
+
+    def update(self, state):
+        self.seen.append(state.phase)
+
+
+class Clock:
+    """A clock that sleeping moves; `at` is called at every sleep."""
+
+    def __init__(self, at=None):
+        self.now_s = 0.0
+        self.at = at or (lambda: None)
+
+    def __call__(self):
+        return self.now_s
+
+    def sleep(self, seconds):
+        self.now_s += max(seconds, 0.05)
+        self.at()
+
+
+def ends_as(status, **changes):
+    """A master's program that writes the manifest's end, as the conductor does."""
+
+    def write(command):
+        folder = RunFolder(command.log.parent)
+        folder.write_manifest(replace(folder.manifest(), status=status, fired_s=1.0, cut_s=2.0, **changes))
+
+    return write
+
+
+def plan_in(folder: Path, **changes) -> RunPlan:
+    plan = RunPlan(
+        name="127.0.0.1:9",
+        spec=None,
+        address=Address(host="127.0.0.1", port=9),
+        request=RequestSpec(path="/"),
+        requests=10,
+        within_s=0.0,
+        hold_s=1.0,
+        timeout_s=None,
+        workers=2,
+        port=0,
+        beat_s=0.05,
+        folder=folder / "run",
+        command=("floodmark", "run"),
+    )
+    return replace(plan, **changes)
+
+
+def shell_with(**programs):
+    return RoleShell({role: programs.get(role, FakeProgram()) for role in ROLES.values()})
+
+
+def run(shell, plan, clock=None):
+    clock = clock or Clock()
+    return Campaign(shell, Phases(), clock=clock, sleep=clock.sleep).run(plan)
+
+
+def stopped(shell):
+    return all(job.poll() is not None for job in shell.jobs)
+
+
+def test_a_run_ends_when_the_manifest_says_so_and_leaves_nothing(tmp_path):
+    shell = shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE)))
+    folder = run(shell, plan_in(tmp_path))
+    assert folder.manifest().status is RunStatus.COMPLETE
+    assert [job.command.argv[0] for job in shell.jobs] == ["master", "agent", "worker", "worker"]
+    assert stopped(shell)
+
+
+def test_a_run_that_the_master_gave_up_is_an_error_with_its_reason(tmp_path):
+    program = FakeProgram(on_start=ends_as(RunStatus.FAILED, problems=("waited 15 s for an agent",)))
+    shell = shell_with(master=program)
+    with pytest.raises(ClusterError, match="waited 15 s for an agent"):
+        run(shell, plan_in(tmp_path))
+    assert stopped(shell)
+
+
+def test_a_master_that_dies_shows_its_last_lines_and_the_run_is_failed(tmp_path):
+    shell = shell_with(master=FakeProgram(prints=("no module named locust",), exit_code=1))
+    with pytest.raises(ClusterError, match=r"ended before the load was released(?s:.)*no module named locust"):
+        run(shell, plan_in(tmp_path))
+    manifest = RunFolder(tmp_path / "run").manifest()
+    assert manifest.status is RunStatus.FAILED
+    assert "no module named locust" in manifest.problems[0]
+    assert stopped(shell)
+
+
+@pytest.mark.parametrize("role", ["worker", "agent"])
+def test_a_worker_or_agent_that_dies_at_its_start_ends_the_run_at_once(tmp_path, role):
+    clock = Clock()
+    shell = shell_with(**{role: FakeProgram(prints=("address in use",), exit_code=1)})
+    with pytest.raises(ClusterError, match=r"ended at its start(?s:.)*address in use"):
+        run(shell, plan_in(tmp_path), clock)
+    assert clock.now_s < 5
+    assert stopped(shell)
+
+
+def test_a_master_that_hangs_is_given_up_after_the_loads_length_and_a_margin(tmp_path):
+    clock = Clock()
+    shell = shell_with()
+    with pytest.raises(ClusterError, match="did not end within"):
+        run(shell, plan_in(tmp_path), clock)
+    assert 90 < clock.now_s < 120
+    assert stopped(shell)
+
+
+def test_ctrl_c_stops_everything_and_the_run_is_interrupted(tmp_path):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    shell = shell_with()
+    with pytest.raises(KeyboardInterrupt):
+        run(shell, plan_in(tmp_path), Clock(at=interrupt))
+    manifest = RunFolder(tmp_path / "run").manifest()
+    assert (manifest.status, manifest.problems) == (RunStatus.INTERRUPTED, ("interrupted by the user",))
+    assert stopped(shell)
+
+
+def test_what_the_master_wrote_of_the_end_is_not_written_over(tmp_path):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    shell = shell_with(master=FakeProgram(on_stop=ends_as(RunStatus.INTERRUPTED, problems=("cut at 3 s",))))
+    with pytest.raises(KeyboardInterrupt):
+        run(shell, plan_in(tmp_path), Clock(at=interrupt))
+    assert RunFolder(tmp_path / "run").manifest().problems == ("cut at 3 s",)
+
+
+def test_a_plan_beyond_this_machine_starts_nothing_and_makes_no_folder(tmp_path):
+    shell = shell_with()
+    with pytest.raises(LimitError, match="open files of a worker"):
+        run(shell, plan_in(tmp_path, requests=900_000))
+    assert not shell.jobs
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_runs_of_one_folder_name_do_not_share_a_mark(tmp_path):
+    marks = set()
+    for name in ("a", "b"):
+        shell = shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE)))
+        (tmp_path / name).mkdir()
+        run(shell, plan_in(tmp_path / name))
+        marks |= {command.marker for command in shell.commands}
+    assert len(marks) == 2
+
+
+def test_a_folder_that_holds_a_run_is_refused_before_anything_starts(tmp_path):
+    run(shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE))), plan_in(tmp_path))
+    shell = shell_with()
+    with pytest.raises(RunFolderError, match="holds a run already"):
+        run(shell, plan_in(tmp_path))
+    assert not shell.jobs
+
+
+def test_a_hold_that_is_not_known_is_measured_at_the_server_first(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, args=(listener,), daemon=True).start()
+        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+        shell = shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE)))
+        campaign = Campaign(shell, Phases())
+        folder = campaign.run(plan_in(tmp_path, address=address, hold_s=None))
+    manifest = folder.manifest()
+    assert not manifest.hold_known
+    assert len(manifest.probe.took_s) == 6
+    assert manifest.profile.hold_s == pytest.approx(sorted(manifest.probe.took_s)[3], abs=1e-3)
+
+
+def test_a_server_that_does_not_listen_is_named_before_the_cluster_starts(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    shell = shell_with()
+    with pytest.raises(TargetError, match=f"127.0.0.1:{port}/ cannot be reached"):
+        run(shell, plan_in(tmp_path, address=Address(host="127.0.0.1", port=port), hold_s=None))
+    assert not shell.jobs
+
+
+def answer(listener):
+    """Answers one connection after another until the listener is closed."""
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
