@@ -36,16 +36,20 @@ class ByHand:
             words = ("--master", f"127.0.0.1:{self.bus}", "--port", str(self.target))
             self.agent = self.start("agent", sys.executable, "-m", "floodmark_agent", *words)
         if not ui:
+            self.start_workers(workers)
             return
         wait_until(self.answers, "the web UI")
         # The agent is the first to speak: with no worker connected, the start page must still be the start page.
         if agent:
             wait_until(lambda: "has joined" in self.printed("master"), "the agent to join")
         assert self.stats()["state"] == "ready"
+        self.start_workers(workers)
+        wait_until(lambda: len(self.stats().get("workers", [])) == workers, "the workers")
+
+    def start_workers(self, workers):
         for number in range(workers):
             where = ("--worker", "--master-host", "127.0.0.1", "--master-port", str(self.bus))
             self.start(f"worker-{number}", *LOCUST, "-", *where)
-        wait_until(lambda: len(self.stats().get("workers", [])) == workers, "the workers")
 
     def folder(self, name):
         path = self.cwd / name
@@ -125,3 +129,22 @@ def test_without_an_agent_the_run_says_what_to_start(tmp_path):
         assert hand.swarm(requests=40, within=0, hold=1, path="/", timeout="")["success"]
         wait_until(lambda: "floodmark-agent --port" in hand.printed("master"), "the hint", timeout_s=60)
         wait_until(lambda: hand.stats()["state"] == "stopped", "Locust to stop the test")
+
+
+@pytest.mark.live
+def test_headless_the_master_prints_the_verdict_and_ends_with_its_exit_code(tmp_path):
+    plan = ("--requests", "40", "--hold", "1", "--path", "/")
+    with ExitStack() as stack:
+        hand = ByHand(stack, tmp_path, workers=2, master=("--headless", "--expect-workers", "2", *plan))
+        assert hand.master.wait(timeout=60) == 0
+        assert "handles 8 requests at once" in hand.printed("master")
+
+
+@pytest.mark.live
+def test_headless_without_an_agent_the_run_counts_less_and_claims_no_ceiling(tmp_path):
+    plan = ("--requests", "40", "--hold", "1", "--path", "/", "--expect-agents", "0")
+    with ExitStack() as stack:
+        hand = ByHand(stack, tmp_path, workers=1, agent=False, master=("--headless", "--expect-workers", "1", *plan))
+        assert hand.master.wait(timeout=60) == 0
+        printed = " ".join(hand.printed("master").split())
+        assert "had at least 8 requests in service at once" in printed

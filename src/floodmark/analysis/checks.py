@@ -1,13 +1,12 @@
 """Why a run might not count (docs/method.md, section 4): each check looks at one reason. It changes no verdict."""
 
-from collections.abc import Callable
 from itertools import pairwise
 
-from floodmark.analysis.axis import AGENT_NODE, Axis
+from floodmark.analysis.axis import Axis
 from floodmark.analysis.document import Check, InService, Timeline, Validity
 from floodmark.analysis.estimates import LITTLES_LAW, agree
 from floodmark.analysis.timeline import outer_connections
-from floodmark.core.outcomes import Outcome, Side
+from floodmark.core.outcomes import Side
 from floodmark.core.run_folder import RunStatus
 
 LATE_HOLDS = 0.25
@@ -118,7 +117,7 @@ def _samples_complete(axis: Axis) -> Check:
 
 def _clocks_aligned(axis: Axis) -> Check:
     name = "clocks aligned"
-    clocks = [clock for clock in axis.recording.clocks if clock.node == AGENT_NODE or axis.beats]
+    clocks = axis.recording.clocks
     if not clocks:
         return Check(name=name, ok=None, words="no clock was read")
     best = {node: min(c.bound_s for c in clocks if c.node == node) for node in {clock.node for clock in clocks}}
@@ -171,10 +170,4 @@ def _target_unchanged(axis: Axis) -> Check:
 
 
 def _ms(seconds: float) -> str:
-    render: Callable[[float], str] = "{:,.0f} ms".format
-    return render(seconds * 1000) if seconds < 1 else f"{seconds:.3g} s"
-
-
-def interrupted(outcomes: dict[str, int]) -> bool:
-    """True where requests were planned and never released."""
-    return bool(outcomes.get(Outcome.UNSENT.value))
+    return f"{seconds * 1000:,.0f} ms" if seconds < 1 else f"{seconds:.3g} s"
