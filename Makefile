@@ -34,6 +34,7 @@ lock: $(READY) ## resolve every extra again into requirements.lock
 
 clean: ## remove the environment and every cache
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -r {} +
 
 # Everything is installed from the lock, by hash; then this checkout itself, without looking at the network again.
 $(READY): requirements.lock pyproject.toml

@@ -131,7 +131,7 @@ def run(  # noqa: PLR0913 - one parameter per option
         float | None, typer.Option(help="Seconds one request may take. [default: until the run ends, after 3 holds]")
     ] = None,
     workers: Annotated[int, typer.Option(help="Locust workers.")] = 1,
-    port: Annotated[int, typer.Option(help="Port for the target. [default: its own, or any free one]")] = 0,
+    port: Annotated[int, typer.Option(help="Port for the target. [default: its own, or any free one]", show_default=False)] = 0,
     beat: Annotated[float, typer.Option(help="Seconds between two samples of the agent.")] = 0.05,
     out: Annotated[Path | None, typer.Option(help="Run folder. [default: a new one under runs/]")] = None,
     json_to: JsonPath = "",

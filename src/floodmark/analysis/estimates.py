@@ -96,8 +96,9 @@ def agreement_words(estimates: tuple[Estimate, ...]) -> str:
     if len(known) == 1:
         return f"One estimate could be made: {listed}."
     values = [value for _, value in known]
-    words = "agree" if agree(min(values), max(values)) else "do not agree"
-    return f"{len(known)} independent estimates {words}: {listed}."
+    if agree(min(values), max(values)):
+        return f"{len(known)} independent estimates agree: {listed}."
+    return f"{len(known)} independent estimates do not agree: {listed}; the first was used."
 
 
 def _by_handlers(axis: Axis) -> Estimate:

@@ -24,7 +24,7 @@ def begin_manifest(folder: RunFolder, options: BurstOptions, workers: int) -> Ma
         target=options.address.authority,
         url=options.address.url,
         profile=options.profile,
-        hold_known=options.request.holds,
+        hold_known=True,  # --hold says it, whether or not the path passes it on
         workers=workers,
         beat_s=options.beat_s,
         versions=versions(),

@@ -1,4 +1,4 @@
-"""The burst's options, as `locust --help`, the start form and the environment show them; no run is started here."""
+"""The burst's options for Locust's command line, start form and environment; no run is started here."""
 
 import contextlib
 from collections.abc import Callable

@@ -26,7 +26,7 @@ class ParkedUser(User):
 class UntilDone(LoadTestShape):
     """As many users as there are workers, until the run is over and Locust is told to stop.
 
-    A shape, because it takes Locust's user count and spawn rate out of the start form: a burst has neither.
+    A shape, because it greys out Locust's user count and ramp-up in the start form: a burst has neither.
     """
 
     abstract: ClassVar[bool] = True

@@ -1,0 +1,219 @@
+"""The tree tests itself: what the docs say is there, is there; what the code has, the docs name. No process of ours."""
+
+import ast
+import re
+import subprocess
+from dataclasses import is_dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+import typer
+
+from floodmark.analysis import document
+from floodmark.analysis.checks import check_run
+from floodmark.cli import app
+from floodmark.core import errors, sample
+from floodmark.core.clock import ClockReading
+from floodmark.core.codec import field_types
+from floodmark.core.hit import Hit
+from floodmark.core.messages import Pulse, WorkerReport
+from floodmark.core.outcomes import Outcome, Side
+from floodmark.core.places import Place
+from floodmark.core.profile import BurstProfile
+from floodmark.core.run_folder import HoldProbe, Manifest, RunStatus
+from floodmark.core.target import ExpectSpec
+from floodmark_agent.cli import _parser as agent_parser
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+OF_THE_PICTURE = {document.Timeline, document.Judged}
+RECORDS = [
+    *(Hit, Manifest, BurstProfile, HoldProbe, ExpectSpec, Pulse, WorkerReport, ClockReading),
+    *(value for value in vars(sample).values() if is_dataclass(value)),
+    *(value for value in vars(document).values() if is_dataclass(value) and value not in OF_THE_PICTURE),
+]
+COMMANDS = typer.main.get_command(app).commands
+
+LONGEST_FILE_LINES = 400
+NO_PACKAGES = ("locustfiles", "targets", "ansible", "tests")
+PACKAGES = ("src", "agents", "deploy")
+
+# Written apart, so that this file does not hold what it looks for.
+MACHINE_PATHS = tuple(f"/{name}/" for name in ("work", "root"))
+
+LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
+FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """The project's files: tracked, or new and not ignored; a tree without git is taken whole, but for what is made."""
+    words = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=20)
+        names = done.stdout.split("\0") if done.returncode == 0 else []
+    except FileNotFoundError:
+        names = []
+    found = [ROOT / name for name in names if name] or list(_walked())
+    return tuple(sorted(path for path in found if path.is_file()))
+
+
+def _walked():
+    made = {".venv", "runs", "dist", "__pycache__"}
+    for path in ROOT.rglob("*"):
+        parts = path.relative_to(ROOT).parts
+        if not made.intersection(parts) and not any(part.endswith("_cache") or part == ".git" for part in parts):
+            yield path
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def pages() -> list[Path]:
+    return [path for path in tracked() if path.suffix == ".md"]
+
+
+@cache
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def prose(path: Path) -> str:
+    """A page without its code blocks, in which a bracket is no link and a # no heading."""
+    return FENCE.sub("", text_of(path))
+
+
+@cache
+def anchors(path: Path) -> set[str]:
+    """The anchors GitHub gives to a page's headings."""
+    headings = HEADING.findall(prose(path))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def broken_links(page: Path) -> list[str]:
+    broken = []
+    for link in LINK.findall(prose(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append(link)
+    return broken
+
+
+def test_every_relative_link_leads_to_a_file_and_to_a_heading_that_is_there():
+    found = {named(page): broken for page in pages() if (broken := broken_links(page))}
+    assert found == {}
+    assert sum(len(LINK.findall(prose(page))) for page in pages()) > 50
+
+
+def test_every_page_of_the_docs_can_be_reached_from_the_index():
+    reached, waiting = set(), [DOCS / "index.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached:
+            continue
+        reached.add(page)
+        links = (link.partition("#")[0] for link in LINK.findall(prose(page)))
+        waiting += [(page.parent / link).resolve() for link in links if link.endswith(".md") and ":" not in link]
+    assert [named(page) for page in pages() if DOCS in page.parents and page not in reached] == []
+
+
+def test_no_file_names_a_folder_of_the_machine_it_was_written_on():
+    found = []
+    for path in tracked():
+        try:
+            text = text_of(path)
+        except UnicodeDecodeError:
+            continue
+        found += [f"{named(path)}: {place}" for place in MACHINE_PATHS if place in text]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_and_option_is_in_the_reference(name):
+    text = text_of(DOCS / "reference" / "command-line.md")
+    section = re.search(rf"^## floodmark {name}$(.*?)(?=^## )", text, re.DOTALL | re.MULTILINE)
+    assert section, f"no section on floodmark {name}"
+    options = [word for option in COMMANDS[name].params for word in option.opts if word.startswith("--")]
+    assert options
+    assert [
+        word
+        for word in options
+        if f"`{word}`" not in section[1] and f"[{word} " not in section[1] and f"[{word}]" not in section[1]
+    ] == []
+
+
+@pytest.mark.parametrize("kind", [Outcome, Place, Side, document.Unit])
+def test_every_word_of_a_verdict_is_in_the_glossary(kind):
+    text = text_of(DOCS / "glossary.md")
+    assert [word.value for word in kind if f"`{word.value}`" not in text] == []
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_every_field_of_a_run_is_in_the_reference(record):
+    text = text_of(DOCS / "reference" / "run-folder.md")
+    assert [word for word in field_types(record) if f"`{word}`" not in text and f'"{word}"' not in text] == []
+
+
+def test_every_way_a_run_ends_is_in_the_reference():
+    text = text_of(DOCS / "reference" / "run-folder.md")
+    assert [status.value for status in RunStatus if f"`{status.value}`" not in text] == []
+
+
+@pytest.mark.parametrize("page", ["reference/command-line.md", "howto/read-a-verdict.md"])
+def test_every_exit_code_is_in_the_tables(page):
+    codes = {0, *(kind.exit_code for kind in vars(errors).values() if isinstance(kind, type))}
+    assert codes > {0, 1}
+    assert [code for code in sorted(codes) if f"\n| {code} | " not in text_of(DOCS / page)] == []
+
+
+def test_every_option_of_the_agent_is_in_the_reference():
+    section = (
+        text_of(DOCS / "reference" / "command-line.md").partition("\n## floodmark-agent\n")[2].partition("\n## ")[0]
+    )
+    options = [word for action in agent_parser()._actions for word in action.option_strings]
+    assert "--master" in options
+    assert [word for word in options if word not in {"-h", "--help"} and f"`{word}`" not in section] == []
+
+
+def test_every_option_of_the_burst_is_in_the_reference_with_its_variable():
+    # Read, not imported: Locust patches the whole process.
+    options = re.findall(r'"(--[a-z-]+)",\s+"(FLOODMARK_[A-Z_]+)"', text_of(ROOT / "src/floodmark/load/options.py"))
+    assert ("--requests", "FLOODMARK_REQUESTS") in options
+    text = text_of(DOCS / "reference" / "command-line.md")
+    assert [words for words in options if "| `{}` | `{}` |".format(*words) not in text] == []
+
+
+@pytest.mark.parametrize("page", ["method.md", "howto/read-a-verdict.md"])
+def test_every_check_is_explained(page):
+    source = ast.parse(text_of(Path(check_run.__code__.co_filename)))
+    names = {_check_name(node) for node in ast.walk(source)} - {None}
+    assert len(names) > 8
+    assert sorted(name for name in names if f"| {name} |" not in text_of(DOCS / page)) == []
+
+
+def _check_name(node):
+    """The text in ``Check(name="...")`` or ``name = "..."``."""
+    is_keyword = isinstance(node, ast.keyword) and node.arg == "name"
+    is_variable = isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == ["name"]
+    value = node.value if is_keyword or is_variable else None
+    return value.value if isinstance(value, ast.Constant) else None
+
+
+def test_every_module_says_what_it_is_and_none_is_too_long():
+    files = [path for path in tracked() if path.suffix == ".py" and named(path).startswith(PACKAGES)]
+    assert len(files) > 50
+    assert [named(path) for path in files if not ast.get_docstring(ast.parse(text_of(path)))] == []
+    assert [named(path) for path in files if len(text_of(path).splitlines()) > LONGEST_FILE_LINES] == []
+
+
+def test_no_folder_that_others_import_by_name_is_a_package():
+    packages = [named(path) for path in tracked() if path.name == "__init__.py"]
+    assert packages
+    assert [name for name in packages if name.startswith(NO_PACKAGES)] == []
