@@ -3,7 +3,7 @@
 from floodmark.analysis.document import Judgement, Unit
 from floodmark.core.outcomes import Outcome
 from floodmark.core.places import Place
-from floodmark.core.run_folder import Manifest
+from floodmark.core.run_folder import Manifest, RunStatus
 
 REMEDIES = {
     Outcome.REFUSED: "Connections were refused: nothing listened on the port then; look for a restart in the log.",
@@ -21,22 +21,38 @@ REMEDIES = {
     Outcome.OUT_OF_MEMORY: "The generator ran out of memory for sockets: use more workers on more hosts.",
 }
 
+SPARE_FILES = 1
+"""A server at its limit closes and opens one all the time."""
+
 _RAISE_BOTH = "Raise the server's backlog, and net.core.somaxconn."
 
 
-def advise(manifest: Manifest, found: Judgement) -> tuple[str, ...]:
-    """Advice, the most useful first; a target's own knob only where its expected ceiling was measured."""
+def advise(manifest: Manifest, found: Judgement, files_peak: int | None) -> tuple[str, ...]:
+    """Advice, the most useful first; a target's own knob only where its expected ceiling was measured.
+
+    `files_peak` is the most files that any process of the target had open.
+    """
     expect, ceiling = manifest.expect, found.in_service.ceiling
     advice = []
     if expect.why and expect.ceiling == ceiling:
         advice = [text for text in (expect.why, expect.knob) if text]
-    elif expect.ceiling is not None and expect.ceiling != ceiling:
+    elif expect.ceiling is not None and expect.ceiling != ceiling and manifest.status is RunStatus.COMPLETE:
         advice = [_unexpected(expect.ceiling, ceiling)]
-    else:
+    elif not _files_are_short(manifest, files_peak):
         advice = [*_of_model(found), *_of_inside(found)]
+    if _files_are_short(manifest, files_peak):
+        advice.append(
+            f"A process of the target had {files_peak:,} files open, and its limit (RLIMIT_NOFILE) is"
+            f" {manifest.limits.open_files if manifest.limits else 0:,}: each connection is one. Raise the limit first."
+        )
     kinds = [Outcome(failure.kind) for failure in found.failures]
     advice += [*_of_lines(manifest, found), *(REMEDIES[kind] for kind in kinds if kind in REMEDIES)]
     return tuple(dict.fromkeys(advice))
+
+
+def _files_are_short(manifest: Manifest, files_peak: int | None) -> bool:
+    limit = manifest.limits.open_files if manifest.limits else None
+    return limit is not None and files_peak is not None and files_peak >= limit - SPARE_FILES
 
 
 def _unexpected(expected: int, ceiling: int | None) -> str:
@@ -64,14 +80,15 @@ def _of_lines(manifest: Manifest, found: Judgement) -> list[str]:
     full = [line for line in found.lines if line.depth_peak > line.limit]
     # The counter is the whole namespace's: it speaks of this target only where clients could not get in.
     kept_out = any(found.waiting[place].peak for place in (Place.CONNECTING, Place.HALF_OPEN))
-    if not full and kept_out and found.listen_overflows:
-        times = f"{found.listen_overflows:,} times (retries included)"
-        return [f"An accept queue overflowed {times}, between two samples: the kernel dropped what came then. {remedy}"]
-    return [
+    advice = [
         f"The accept queue of {line.address} was full ({line.depth_peak:,} of {line.limit:,} + 1): the kernel dropped"
         f" what came then. {remedy}"
         for line in full
     ]
+    if kept_out and found.listen_overflows and not any(line.outer for line in full):
+        times = f"{found.listen_overflows:,} times (retries included)"
+        advice.append(f"An accept queue overflowed {times} between two samples, and clients were kept out. {remedy}")
+    return advice
 
 
 def _of_inside(found: Judgement) -> list[str]:

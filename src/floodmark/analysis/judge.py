@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from floodmark.analysis.advice import advise
 from floodmark.analysis.axis import Axis, put_on_axis
+from floodmark.analysis.ceiling import find_ceiling, first_reached, proof_words
 from floodmark.analysis.checks import check_run
 from floodmark.analysis.document import FORMAT, InService, Judged, Judgement, ProfileSummary, Timeline, VerdictDocument
-from floodmark.analysis.estimates import first_reached, judge_in_service
+from floodmark.analysis.estimates import agreement_words, make_estimates
 from floodmark.analysis.failures import count_outcomes, failures_of
 from floodmark.analysis.lines import lines_of, listen_overflows, settled_places, waiting_places
 from floodmark.analysis.model import judge_model
@@ -37,8 +38,16 @@ def judge(recording: Recording) -> Judged:
 def _in_service(axis: Axis, service: Service) -> tuple[InService, Timeline]:
     """Peak and ceiling from the certain part; then the timeline again, whose uncertain end goes on at the ceiling."""
     peak = service.peak(axis.end_s)
-    found = judge_in_service(axis, service, TimelineMaker(axis, service, level_after=peak).make())
-    return found, TimelineMaker(axis, service, level_after=found.ceiling).make()
+    timeline = TimelineMaker(axis, service, level_after=peak).make()
+    proof, estimates = find_ceiling(axis, service, timeline), make_estimates(axis, timeline)
+    ceiling = proof.level if proof.holds else None
+    found = InService(
+        peak=proof.level,
+        ceiling=ceiling,
+        evidence=(proof_words(axis, proof, timeline), agreement_words(estimates)),
+        estimates=estimates,
+    )
+    return found, TimelineMaker(axis, service, level_after=ceiling).make()
 
 
 def _judgement(
@@ -60,7 +69,18 @@ def _judgement(
         listen_overflows=listen_overflows(axis),
     )
     settled = settled_places(axis, timeline)
-    return replace(found, sentence=verdict_sentence(manifest, found, settled, outcomes), advice=advise(manifest, found))
+    return replace(
+        found,
+        sentence=verdict_sentence(manifest, found, settled, outcomes),
+        advice=advise(manifest, found, _files_peak(axis)),
+    )
+
+
+def _files_peak(axis: Axis) -> int | None:
+    """The most files that any process of the target had open at once."""
+    trees = [beat.sample.processes for beat in axis.beats if beat.sample.processes is not None]
+    known = [process.open_files for tree in trees for process in tree if process.open_files is not None]
+    return max(known, default=None)
 
 
 def _profile(axis: Axis) -> ProfileSummary:

@@ -10,6 +10,9 @@ from floodmark.core.sample import ProcessSample
 NEW_SHARE = 0.8
 """Of the requests must have got a unit of their own for "new for each"; a reused pool gives few units many requests."""
 
+SEEN_BEATS = 4
+"""A thread that lives for a hold of four beats is in at least three samples."""
+
 GROWTH_SHARE = 0.5
 """Threads or processes that came with the load explain the number in service when they are at least half of it."""
 
@@ -34,11 +37,23 @@ def _by_identities(axis: Axis, served: list[Request], ceiling: int | None) -> Mo
     else:
         unit = Unit.THREAD
     reused = _reused(axis, unit, len(served), set(by_unit))
-    per_process = _per_process(unit, ceiling, processes, reused=reused)
+    per_process = _per_process(unit, ceiling, processes, reused=reused) if _even(by_unit) else None
     inside = "" if unit is Unit.PROCESS else f" in {counted(processes, 'process')}"
     units = counted(len(by_unit), unit.value.replace("-", " "))
     words = f"{counted(len(served), 'answer')} came from {units}{inside}: {_example(served)}"
     return Model(unit=unit, reused=reused, processes=processes, per_process=per_process, words=words)
+
+
+def _even(by_unit: dict[tuple[int, int], list[Request]]) -> bool:
+    """True where every process ran equally many at its best: only then is there a number per process."""
+    by_process: dict[int, list[tuple[float, float]]] = {}
+    for (pid, _), requests in by_unit.items():
+        by_process.setdefault(pid, []).extend((r.handler_begin_s or 0.0, r.handler_end_s or 0.0) for r in requests)
+    peaks = set()
+    for intervals in by_process.values():
+        count = StepCount(intervals)
+        peaks.add(max(count.at((begin_s + end_s) / 2) for begin_s, end_s in intervals))
+    return len(peaks) == 1
 
 
 def _overlap(requests: list[Request]) -> bool:
@@ -60,7 +75,14 @@ def _reused(axis: Axis, unit: Unit, served: int, units: set[tuple[int, int]]) ->
     probed = axis.recording.manifest.probe.units
     if set(probed) & units or len(set(probed)) < len(probed):
         return True
-    return False if served > 1 else None
+    # Each served once: that says "new for each" only where a unit that was done could have been taken again.
+    return False if probed or _had_a_choice(axis) else None
+
+
+def _had_a_choice(axis: Axis) -> bool:
+    begins = [request.handler_begin_s for request in axis.requests if request.handler_begin_s is not None]
+    ends = [request.handler_end_s for request in axis.requests if request.handler_end_s is not None]
+    return bool(begins and ends) and max(begins) > min(ends)
 
 
 def _per_process(unit: Unit | None, ceiling: int | None, processes: int | None, *, reused: bool | None) -> int | None:
@@ -103,11 +125,12 @@ def _by_kernel(axis: Axis, peak: int, ceiling: int | None) -> Model:
     elif new_threads >= GROWTH_SHARE * peak:
         unit, reused = Unit.THREAD, _pool(started, answered, peak)
     else:
-        unit, reused = _standing_unit(before, peak, ceiling), True
+        unit = _standing_unit(axis, before, peak, ceiling, started)
+        reused = None if unit is None else True
     words = (
-        f"while {peak:,} were in service the target had {counted(len(most), 'process')} and"
+        f"with {peak:,} in service the target had {counted(len(most), 'process')} and"
         f" {counted(_threads(most), 'thread')} ({len(before):,} and {_threads(before):,} before);"
-        f" {counted(started, 'thread')} started during the load, a process counting as one"
+        f" {counted(started, 'new thread')} seen during the load"
     )
     processes = _serving(before, most, unit, new_processes)
     return Model(
@@ -138,12 +161,18 @@ def _pool(started: int, answered: int, peak: int) -> bool | None:
     return started < NEW_SHARE * answered
 
 
-def _standing_unit(before: tuple[ProcessSample, ...], peak: int, ceiling: int | None) -> Unit | None:
-    """The units were there before: as many threads as run at once, as many processes, or loops that run many each."""
+def _standing_unit(
+    axis: Axis, before: tuple[ProcessSample, ...], peak: int, ceiling: int | None, started: int
+) -> Unit | None:
+    """The units were there before: as many threads as run at once, as many processes, or loops that run many each.
+
+    A loop is concluded from what did not happen (no thread came), so the holds must be long enough to have seen it.
+    """
     if ceiling is not None and ceiling in (len(before), len(before) - 1) and _threads(before) < ceiling + len(before):
         return Unit.PROCESS
     if peak > _threads(before):
-        return Unit.EVENT_LOOP
+        seen = axis.served_hold_s >= SEEN_BEATS * axis.recording.manifest.beat_s
+        return Unit.EVENT_LOOP if seen and not started else None
     return Unit.THREAD if ceiling is not None else None
 
 

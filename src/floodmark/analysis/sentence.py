@@ -6,7 +6,7 @@ from floodmark.analysis.document import Failure, InService, Judgement, Model, Un
 from floodmark.core.outcomes import Outcome
 from floodmark.core.places import Place
 from floodmark.core.profile import BurstProfile
-from floodmark.core.run_folder import Manifest
+from floodmark.core.run_folder import Manifest, RunStatus
 
 WAITED = {
     Place.IN_PROCESS: "inside the process",
@@ -29,44 +29,44 @@ def verdict_sentence(
 
     `settled` has the most requests that stayed in each place for a good part of a hold.
     """
-    profile, in_service = manifest.profile, found.in_service
-    if not outcomes.get(Outcome.ANSWERED.value) and not in_service.peak:
-        first = f"{manifest.target} answered none of {profile.requests:,} requests within the run."
-    else:
-        first = _how_many(manifest.target, profile, in_service, found.model)
     parts = (
-        first,
-        _where(profile, found, settled),
-        _what_became(outcomes, found.failures),
-        _what_moves_it(manifest, in_service),
+        _how_many(manifest, found, settled, outcomes),
+        _where(manifest.profile, found, settled),
+        _what_became(manifest, outcomes, found.failures),
+        _what_moves_it(manifest, found.in_service),
     )
     return " ".join(part for part in parts if part)
 
 
-def _how_many(target: str, profile: BurstProfile, in_service: InService, model: Model) -> str:
-    if in_service.ceiling is not None:
-        return f"{target} handles {_requests(in_service.ceiling)} at once{_who(model, in_service.ceiling)}."
-    if in_service.peak >= profile.requests:
-        head = f"{target} had all {profile.requests:,} requests in service at once"
+def _how_many(manifest: Manifest, found: Judgement, settled: Mapping[Place, int], outcomes: Mapping[str, int]) -> str:
+    target, planned = manifest.target, manifest.profile.requests
+    peak, ceiling, answered = found.in_service.peak, found.in_service.ceiling, outcomes.get(Outcome.ANSWERED.value, 0)
+    if ceiling is not None:
+        return f"{target} handles {_requests(ceiling)} at once{_who(found.model, ceiling)}."
+    if not peak:
+        if answered:
+            return f"{target} answered {_requests(answered)}, too quickly to count how many were in service at once."
+        return f"{target} gave none of {_requests(planned)} the expected answer within the run."
+    if peak >= planned:
+        head = f"{target} had {'its one request' if planned == 1 else f'all {planned:,} requests'} in service at once"
     else:
-        head = f"{target} had at least {_requests(in_service.peak)} in service at once"
-    return f"{head}{_who(model, in_service.peak)}; no ceiling was seen."
+        head = f"{target} had at least {_requests(peak)} in service at once"
+    waited = any(settled[place] for place in (Place.ACCEPT_QUEUE, Place.UNREAD, Place.IN_PROCESS))
+    return f"{head}{_who(found.model, peak)}; no ceiling {'is proven' if waited else 'was seen'}."
 
 
 def _who(model: Model, count: int) -> str:
     of = f" of {_processes(model.processes)}" if model.processes else ""
     if model.unit is Unit.EVENT_LOOP:
-        where = "in one event loop" if (model.processes or 1) == 1 else "in one event loop each"
-        return f", {where}{of}" if model.processes else f", {where}"
+        return f", in one event loop in each{of}" if (model.processes or 1) > 1 else f", in one event loop{of}"
     if model.unit is Unit.PROCESS:
-        if model.reused is False:
-            return ", each in a new process"
-        return f", one in each of {count:,} reused processes" if count > 1 else ", in its only process"
+        kind = {True: "reused process", False: "new process", None: "process"}[model.reused]
+        many = f"one in each of {count:,} {kind}es" if model.reused is not False else f"each in a {kind}"
+        return f", {many}" if count > 1 else f", in a {kind}"
     if model.unit is Unit.THREAD:
-        if model.reused is False:
-            return f", each in a new thread{of}"
-        kind = "reused thread" if model.reused else "thread"
-        return f", in {count:,} {kind}{'' if count == 1 else 's'}{of}"
+        kind = {True: "reused thread", False: "new thread", None: "thread"}[model.reused]
+        many = f"in {count:,} {kind}s" if model.reused is not False else f"each in a {kind}"
+        return f", {many}{of}" if count > 1 else f", in a {kind}{of}"
     return ""
 
 
@@ -74,13 +74,26 @@ def _where(profile: BurstProfile, found: Judgement, settled: Mapping[Place, int]
     others = profile.requests - found.in_service.peak
     least = NOTEWORTHY_SHARE * profile.requests
     noteworthy = sorted(((count, place) for place, count in settled.items() if count > least), reverse=True)
-    if not noteworthy or others <= 0:
+    if not noteworthy:
         return ""
+    if others <= 0:
+        return _late(found, settled)
     sent = f"Of {profile.requests:,} sent {_together(profile)}"
     if len(noteworthy) == 1 and noteworthy[0][0] == others:
-        return f"{sent} the other {others:,} waited {_place_words(noteworthy[0][1], found)}."
+        rest = "one" if others == 1 else f"{others:,}"
+        return f"{sent} the other {rest} waited {_place_words(noteworthy[0][1], found)}."
     listed = [f"{count:,} {_place_words(place, found)}" for count, place in noteworthy]
-    return f"{sent} the others waited: up to {_and(listed)}."
+    when = "" if len(listed) == 1 else ", not all at the same time"
+    return f"{sent} the others waited: up to {_and(listed)}{when}."
+
+
+def _late(found: Judgement, settled: Mapping[Place, int]) -> str:
+    """Where all were in service in the end, and many of them came late: their first SYN was dropped."""
+    late = max(settled[Place.CONNECTING], settled[Place.HALF_OPEN])
+    limit = found.waiting[Place.ACCEPT_QUEUE].limit
+    if not late or limit is None:
+        return ""
+    return f"Up to {late:,} of them got in late: the accept queue (limit {limit:,}) was full when they came."
 
 
 def _place_words(place: Place, found: Judgement) -> str:
@@ -96,7 +109,7 @@ def _place_words(place: Place, found: Judgement) -> str:
     return words
 
 
-def _what_became(outcomes: Mapping[str, int], failures: tuple[Failure, ...]) -> str:
+def _what_became(manifest: Manifest, outcomes: Mapping[str, int], failures: tuple[Failure, ...]) -> str:
     parts = []
     if failures:
         listed = _and([f"{failure.count:,} {failure.kind.replace('_', ' ')} ({failure.side})" for failure in failures])
@@ -104,9 +117,10 @@ def _what_became(outcomes: Mapping[str, int], failures: tuple[Failure, ...]) -> 
     else:
         parts.append("none was refused, none failed")
     if waiting := outcomes.get(Outcome.WAITING.value):
-        parts.append(f"{waiting:,} were still in line when the run ended")
+        parts.append(f"{_were(waiting)} still in line when the run ended")
     if unsent := outcomes.get(Outcome.UNSENT.value):
-        parts.append(f"{unsent:,} were never sent")
+        lost = manifest.status is RunStatus.COMPLETE
+        parts.append(f"{unsent:,} have no outcome: their worker was lost" if lost else f"{_were(unsent)} never sent")
     words = "; ".join(parts)
     return f"{words[0].upper()}{words[1:]}."
 
@@ -120,6 +134,10 @@ def _what_moves_it(manifest: Manifest, in_service: InService) -> str:
 
 def _together(profile: BurstProfile) -> str:
     return f"within {profile.within_s:g} s" if profile.within_s else "together"
+
+
+def _were(count: int) -> str:
+    return "1 was" if count == 1 else f"{count:,} were"
 
 
 def _requests(count: int) -> str:

@@ -12,6 +12,12 @@ HANDLER_DWELL = 0.01
 REBUILT_DWELL = 0.1
 """Of the hold: rebuilt intervals end when the answer was read, which is late by the generator's own jitter."""
 
+SERVED = (Outcome.ANSWERED, Outcome.WRONG_ANSWER, Outcome.SERVER_ERROR)
+"""Outcomes that a handler may have run for, whatever its answer was worth."""
+
+SERVED_SHARE = 0.9
+"""Of the hold: an answer that took less, such as an instant HTTP 503, was not served."""
+
 EVIDENCE_SHARE = 0.9
 """Of the answers must carry handler times, or the count of intervals would be short of the truth."""
 
@@ -64,16 +70,28 @@ def handler_service(axis: Axis) -> Service | None:
 
 def rebuilt_service(axis: Axis) -> Service:
     """From the hold H: an answer that completed at t was in service from t - H to t."""
-    intervals = [(request.ended_s - axis.hold_s, request.ended_s) for request in axis.answered() if request.ended_s]
+    hold_s = axis.served_hold_s
     return Service(
-        count=StepCount(intervals),
+        count=StepCount((end_s - hold_s, end_s) for end_s in served_ends(axis)),
         finishing=StepCount([]),
         exact=False,
         certain_until_s=_certain_until(axis),
-        dwell_s=REBUILT_DWELL * axis.hold_s,
+        dwell_s=REBUILT_DWELL * hold_s,
+    )
+
+
+def served_ends(axis: Axis) -> list[float]:
+    """When each request that a handler ran for came to its end, rising."""
+    least_s = SERVED_SHARE * axis.served_hold_s
+    return sorted(
+        request.ended_s
+        for request in axis.requests
+        if request.hit.outcome in SERVED and request.ended_s is not None and (request.took_s or 0.0) >= least_s
     )
 
 
 def _certain_until(axis: Axis) -> float | None:
-    waiting = any(request.hit.outcome is Outcome.WAITING for request in axis.requests)
-    return axis.end_s - axis.hold_s if waiting else None
+    """A hold before the first request was left without an answer: until then, all in service were answered."""
+    left_s = [axis.end_s for request in axis.requests if request.hit.outcome is Outcome.WAITING][:1]
+    left_s += [r.ended_s for r in axis.requests if r.hit.outcome is Outcome.RESPONSE_TIMEOUT and r.ended_s is not None]
+    return min(left_s) - axis.served_hold_s if left_s else None

@@ -31,7 +31,8 @@ class Server:
     """What to simulate. `slots` None: no ceiling. `reads_at_once`: the others wait in the process, else in the kernel.
 
     `lets_in`: how many connections get in at first, the others after `late_s` (a SYN retry). `evidence`: the answers
-    carry handler times. `warm_up_s`: its slots open one after another over this time. `unit`: thread, process or loop;
+    carry handler times. `accept_every_s`: it takes one connection in this time. `processes`: its units are spread over
+    these. `warm_up_s`: its slots open one after another over this time. `unit`: thread, process or loop;
     `reused`: a unit serves again.
     """
 
@@ -45,6 +46,8 @@ class Server:
     pool_stands: bool = True
     backlog: int = 2048
     warm_up_s: float = 0.0
+    accept_every_s: float = 0.0
+    processes: int = 1
 
 
 @dataclass(kw_only=True)
@@ -63,12 +66,13 @@ class Simulation:
     requests: int
     hold_s: float = 5.0
     run_s: float | None = None
+    told_hold_s: float | None = None
     served: list[_Served] = field(default_factory=list)
 
     def record(self) -> Recording:
         """The recording, as a run folder would give it."""
         self._serve()
-        profile = BurstProfile(requests=self.requests, within_s=0.0, hold_s=self.hold_s)
+        profile = BurstProfile(requests=self.requests, within_s=0.0, hold_s=self.told_hold_s or self.hold_s)
         manifest = Manifest(
             run_id="simulated",
             status=RunStatus.COMPLETE,
@@ -109,7 +113,8 @@ class Simulation:
         ]
         if server.slots is None:
             for index, served in enumerate(self.served):
-                served.begin_s, served.slot = served.connected_s + REACT_S, index
+                taken_s = max(served.connected_s, index * server.accept_every_s)
+                served.begin_s, served.slot = taken_s + REACT_S, index
         else:
             free = [(server.warm_up_s * slot / server.slots, slot) for slot in range(server.slots)]
             heapq.heapify(free)
@@ -149,7 +154,7 @@ class Simulation:
             return 100, 100, "MainThread"
         if self.server.unit == "process":
             return 200 + index, 200 + index, "MainThread"
-        return 100, 300 + index, f"Thread-{index}"
+        return 100 + index % self.server.processes, 300 + index, f"Thread-{index}"
 
     def _probe_units(self) -> tuple[tuple[int, int], ...]:
         if not self.server.evidence:

@@ -6,8 +6,9 @@ import pytest
 from simulated import Server, Simulation
 
 from floodmark.analysis.axis import put_on_axis
+from floodmark.analysis.ceiling import prove_ceiling
 from floodmark.analysis.document import Unit
-from floodmark.analysis.estimates import LITTLES_LAW, prove_ceiling
+from floodmark.analysis.estimates import LITTLES_LAW
 from floodmark.analysis.judge import judge
 from floodmark.analysis.service import service_of
 from floodmark.analysis.steps import StepCount
@@ -68,7 +69,7 @@ def test_a_run_too_short_for_an_answer_has_no_ceiling_and_says_that_none_was_ans
     recording = Simulation(server=Server(slots=4), requests=100, hold_s=5.0, run_s=3.0).record()
     verdict = judge(recording).document.verdict
     assert verdict.in_service.ceiling is None
-    assert "answered none of 100 requests" in verdict.sentence
+    assert "gave none of 100 requests the expected answer" in verdict.sentence
 
 
 @pytest.mark.parametrize(("reads_at_once", "place"), [(True, Place.IN_PROCESS), (False, Place.ACCEPT_QUEUE)])

@@ -150,4 +150,4 @@ def test_a_run_in_which_everything_failed_is_still_judged(recording):
     document = judge(replace(recording, hits=refused)).document
     assert document.outcomes == {"answered": 0, "refused": 100}
     assert (document.verdict.in_service.peak, document.verdict.in_service.ceiling) == (0, None)
-    assert "answered none of 100 requests" in document.verdict.sentence
+    assert "gave none of 100 requests the expected answer" in document.verdict.sentence

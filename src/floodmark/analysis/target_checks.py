@@ -1,0 +1,115 @@
+"""Whether the agent's side of a run may be believed: the same reasons as ``checks``, seen from the target."""
+
+from itertools import pairwise
+
+from floodmark.analysis.axis import Axis, Beat
+from floodmark.analysis.document import Check, Timeline
+from floodmark.analysis.timeline import outer_connections
+
+GAP_BEATS = 5.0
+"""The agent may be late by five beats while the flood starves it; what happened in a longer gap is not known."""
+
+GAP_HOLDS = 0.2
+"""Or by a fifth of a hold, whichever is longer: the plateau that a ceiling is read from lasts a whole one."""
+
+STRANGERS = 0.02
+"""Of the requests: connections on the target's port that are not the generator's, seen for longer than a moment."""
+
+FEW_CONNECTIONS = 2
+"""A load balancer's health check or a forgotten browser tab is no load."""
+
+
+def check_target(axis: Axis, timeline: Timeline) -> tuple[Check, ...]:
+    """The checks that need the agent; without one they are not made, rather than passed."""
+    return (
+        _samples_complete(axis),
+        _ends_agree(axis, timeline),
+        _target_idle_before(axis),
+        _target_unchanged(axis),
+    )
+
+
+def milliseconds(seconds: float) -> str:
+    """A short time as words: ``12 ms``, ``1.5 s``."""
+    return f"{seconds * 1000:,.0f} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def _samples_complete(axis: Axis) -> Check:
+    name = "agent's samples complete"
+    if not axis.beats:
+        return _no_samples(axis, name)
+    beat_s = axis.recording.manifest.beat_s
+    bound_s = max(GAP_BEATS * beat_s, GAP_HOLDS * axis.hold_s)
+    during = [beat.at_s for beat in axis.beats if 0 <= beat.at_s <= axis.end_s]
+    gap_s = max(later - sooner for sooner, later in pairwise([0.0, *during, axis.end_s]))
+    words = f"{len(during):,} samples, the longest gap {milliseconds(gap_s)} (bound {milliseconds(bound_s)})"
+    return Check(name=name, ok=gap_s <= bound_s, words=words)
+
+
+def _ends_agree(axis: Axis, timeline: Timeline) -> Check:
+    """The target may hold fewer connections than the client believes (half open), but not more, and not none."""
+    name = "both ends agree on the connections"
+    if not axis.beats:
+        return _no_samples(axis, name)
+    if axis.answered() and not any(_established(beat) for beat in axis.beats):
+        words = "requests were answered, and the agent saw no connection: it watched another port or host"
+        return Check(name=name, ok=False, words=words)
+    alive = dict(zip(timeline.times_s, _alive(timeline), strict=True))
+    at_beats = [(round(beat.at_s, 4), _established(beat)) for beat in axis.beats]
+    excess = [count - alive[at_s] for at_s, count in at_beats if at_s in alive]
+    # One dump may catch the moment between an answer's end here and its close there: two beats in a row may not.
+    worst = max((min(pair) for pair in pairwise(excess)), default=0)
+    bound = _bound(axis)
+    words = f"at most {max(worst, 0):,} connections on the port were not this run's (bound {bound:,})"
+    return Check(name=name, ok=worst <= bound, words=words)
+
+
+def _target_idle_before(axis: Axis) -> Check:
+    """What the target had before the first release: work of somebody else, or of an earlier run, would be counted."""
+    name = "target idle before the load"
+    counts = [counts for beat in axis.beats if beat.at_s < 0 and (counts := outer_connections(beat)) is not None]
+    if not counts:
+        return Check(name=name, ok=None, words="its connections were not seen before the load")
+    busy, bound = max(count.established + count.abandoned for count in counts), _bound(axis)
+    if busy <= bound:
+        return Check(name=name, ok=True, words=f"{busy:,} connections on its port before (bound {bound:,})")
+    words = f"{busy:,} connections were on its port before (bound {bound:,}), of another client or of a run before"
+    return Check(name=name, ok=False, words=f"{words}: wait until the server has worked them off, or restart it")
+
+
+def _target_unchanged(axis: Axis) -> Check:
+    """The processes that were there when the load began must be there at its end."""
+    name = "target not restarted"
+    before = [beat.sample.processes for beat in axis.beats if beat.at_s < 0 and beat.sample.processes]
+    load = [beat for beat in axis.beats if 0 <= beat.at_s <= axis.end_s]
+    during = [beat.sample.processes for beat in load if beat.sample.processes is not None]
+    if not before or not during:
+        return Check(name=name, ok=None, words="its processes were not seen")
+    stood = {process.pid for process in before[-1]}
+    gone = sorted(stood - {process.pid for process in during[-1]})
+    if gone:
+        listed = ", ".join(str(pid) for pid in gone)
+        return Check(name=name, ok=False, words=f"of its processes, {listed} ended while the load was on")
+    kept = "its process was" if len(stood) == 1 else f"its {len(stood):,} processes were"
+    return Check(name=name, ok=True, words=f"{kept} there to the end")
+
+
+def _no_samples(axis: Axis, name: str) -> Check:
+    """A run without an agent is not looked into; one that had an agent and has no samples has lost them."""
+    if axis.recording.manifest.limits is None:
+        return Check(name=name, ok=None, words="no agent took part")
+    return Check(name=name, ok=False, words="an agent took part, and samples.jsonl is missing or empty")
+
+
+def _established(beat: Beat) -> int:
+    counts = outer_connections(beat)
+    return counts.established if counts else 0
+
+
+def _alive(timeline: Timeline) -> list[int]:
+    columns = zip(*timeline.places.values(), strict=True)
+    return [sum(value or 0 for value in column) for column in columns]
+
+
+def _bound(axis: Axis) -> int:
+    return max(FEW_CONNECTIONS, int(STRANGERS * axis.recording.manifest.profile.requests))
