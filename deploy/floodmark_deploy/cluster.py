@@ -48,6 +48,7 @@ def master_command(plan: ClusterPlan) -> Command:
         "--expect-text": plan.request.contains,
         "--beat": repr(plan.beat_s),
         "--run-folder": str(plan.folder.resolve()),
+        "--run-prepared": "yes",
         "--judge": "no",
     }
     # One word per option: a value that begins with a dash would be taken for an option of its own.

@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -25,7 +27,7 @@ from floodmark.report.build import build_report
 from floodmark.report.live import LiveView
 from floodmark.report.terminal import print_verdict
 from floodmark.report.verdict_json import to_json
-from floodmark_deploy.limits import check_limits, raise_nofile
+from floodmark_deploy.limits import LimitFinding, check_limits, raise_nofile
 from floodmark_deploy.local import LocalShell
 from floodmark_deploy.zoo import availability, find_target, list_targets
 
@@ -73,7 +75,7 @@ def _version(
 
 @app.command()
 def targets(as_json: JsonFlag = False) -> None:
-    """Lists the zoo: each target, what it is, and whether it can be started here."""
+    """Lists the servers that come with Floodmark (the zoo)."""
     rows = [(spec, availability(spec)) for spec in list_targets()]
     if as_json:
         listed = [
@@ -97,7 +99,7 @@ def doctor(
     workers: Annotated[int, typer.Option(min=1, help="Locust workers that open them.")] = 1,
     as_json: JsonFlag = False,
 ) -> None:
-    """Holds this machine's limits against a number of connections: what is short, and how to raise it."""
+    """Says what this machine lacks for 10,000 connections."""
     findings = check_limits(connections, workers)
     short = [finding for finding in findings if not finding.ok and finding.blocking]
     if as_json:
@@ -107,8 +109,9 @@ def doctor(
     for column, justify in (("limit", "left"), ("here", "right"), ("needed", "right"), ("", "left")):
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type] # rich's literal type
     for finding in findings:
-        table.add_row(finding.name, _number(finding.have), _number(finding.need), _limit_words(finding))
+        table.add_row(finding.name, _number(finding.have, "no limit"), _number(finding.need, ""), _limit_words(finding))
     _out().print(table)
+    _print_remedies(findings)
     words = "carries" if not short else "does not carry"
     _out().print(f"\nThis machine {words} {connections:,} connections from {workers} worker{'s' * (workers > 1)}.")
     raise typer.Exit(1 if short else 0)
@@ -116,7 +119,9 @@ def doctor(
 
 @app.command()
 def run(  # noqa: PLR0913 - one parameter per option
-    target: Annotated[str, typer.Argument(help="A target of the zoo; `floodmark targets` lists them.")] = "",
+    target: Annotated[
+        str, typer.Argument(help="A server that comes with Floodmark; `floodmark targets` lists them.")
+    ] = "",
     url: Annotated[str, typer.Option(help="A server of your own that is running on this machine.")] = "",
     target_file: Annotated[
         Path | None, typer.Option(help="A target.toml of your own: Floodmark starts and stops the server.")
@@ -131,12 +136,17 @@ def run(  # noqa: PLR0913 - one parameter per option
         float | None, typer.Option(help="Seconds one request may take. [default: until the run ends, after 3 holds]")
     ] = None,
     workers: Annotated[int, typer.Option(help="Locust workers.")] = 1,
-    port: Annotated[int, typer.Option(help="Port for the target. [default: its own, or any free one]", show_default=False)] = 0,
+    port: Annotated[
+        int, typer.Option(help="Port for the target. [default: its own, or any free one]", show_default=False)
+    ] = 0,
     beat: Annotated[float, typer.Option(help="Seconds between two samples of the agent.")] = 0.05,
     out: Annotated[Path | None, typer.Option(help="Run folder. [default: a new one under runs/]")] = None,
     json_to: JsonPath = "",
 ) -> None:
-    """Releases a flood at a server and says how many requests it handles at once, and where the others wait."""
+    """Floods a server and gives the verdict."""
+    _prove_writable(json_to)
+    if out is not None and not str(out).strip("."):
+        raise UsageError(f"--out {str(out)!r}: give the name of a new folder")
     _check_numbers(requests, within, hold, timeout, workers=workers, port=port, beat=beat)
     spec, address = _what_to_run(target, url, target_file)
     request = spec.request if spec else RequestSpec(path=address.path if address else "/")
@@ -164,7 +174,7 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     json_to: JsonPath = "",
 ) -> None:
-    """Judges a run folder again and writes its verdict.json and report.html; the raw records are left as they are."""
+    """Makes a run's verdict and report again."""
     raise typer.Exit(_report(RunFolder(folder), json_to))
 
 
@@ -174,11 +184,11 @@ def _run_and_report(plan: RunPlan, json_to: str) -> int:
     try:
         with LocalShell() as shell, LiveView(err) as view:
             folder = Campaign(shell, view).run(plan)
+        return _report(folder, json_to)
     except KeyboardInterrupt:
         with contextlib.suppress(FloodmarkError):
             _report(RunFolder(plan.folder), json_to)
         raise InterruptedRunError(f"interrupted; what was measured is in {plan.folder}") from None
-    return _report(folder, json_to)
 
 
 def _report(folder: RunFolder, json_to: str) -> int:
@@ -236,6 +246,13 @@ def _check_numbers(  # noqa: PLR0913 - one parameter per option
             raise UsageError(f"{flag} {value:g}: give a number from {low:g} to {high:g}")
 
 
+def _prove_writable(json_to: str) -> None:
+    """Before anything is measured: a verdict that cannot be written at the end is a run lost."""
+    folder = Path(json_to).parent
+    if json_to not in ("", "-") and (not folder.is_dir() or not os.access(folder, os.W_OK)):
+        raise UsageError(f"--json {json_to}: {folder} is no folder that can be written to")
+
+
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
@@ -243,14 +260,21 @@ def _write(path: Path, text: str) -> None:
         raise UsageError(f"--json {path}: cannot be written: {error.strerror}") from None
 
 
-def _limit_words(finding: Any) -> str:
+def _limit_words(finding: LimitFinding) -> str:
     if finding.ok:
         return "ok"
-    return f"{'short' if finding.blocking else 'note'}: {finding.remedy}"
+    return "short" if finding.blocking else "note"
 
 
-def _number(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}"
+def _print_remedies(findings: Sequence[LimitFinding]) -> None:
+    """One line each and never wrapped, so that a command can be copied."""
+    for finding in findings:
+        if not finding.ok:
+            _out().print(f"\n{_limit_words(finding)}: {finding.name}\n  {finding.remedy}", soft_wrap=True)
+
+
+def _number(value: int | None, none: str) -> str:
+    return none if value is None else f"{value:,}"
 
 
 def _out() -> Console:

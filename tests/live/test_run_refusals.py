@@ -1,5 +1,6 @@
 """Bad input gets one clear line and a non-zero exit, and nothing is left running."""
 
+import json
 import signal
 import socket
 import sys
@@ -181,8 +182,11 @@ PHASES = {
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-@pytest.mark.parametrize("phase", PHASES.values(), ids=PHASES.keys())
+@pytest.mark.parametrize(
+    ("phase", "number"),
+    [*((phase, signal.SIGINT) for phase in PHASES.values()), ("load is on", signal.SIGTERM)],
+    ids=[*PHASES.keys(), "by SIGTERM while the load is on"],
+)
 def test_ctrl_c_at_any_moment_ends_everything_and_leaves_a_readable_run(tmp_path, phase, number):
     words = (sys.executable, "-m", "floodmark", "run", "fastapi-uvicorn-sync", "--requests", "200", "--hold", "4")
     with started(*words, cwd=tmp_path) as process:
@@ -198,6 +202,8 @@ def test_ctrl_c_at_any_moment_ends_everything_and_leaves_a_readable_run(tmp_path
         again = floodmark("report", str(folder), cwd=tmp_path)
         assert again.returncode == 130
         assert "interrupted" in again.stdout.lower()
+        outcomes = json.loads((folder / "verdict.json").read_text())["outcomes"]
+        assert outcomes["answered"] + outcomes["waiting"] == 200
 
 
 @pytest.mark.live

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import math
 import platform
 import secrets
 import time
@@ -12,7 +13,7 @@ from typing import Protocol
 
 from floodmark.campaign.follow import Follower
 from floodmark.campaign.plan import RunPlan, prove_limits
-from floodmark.campaign.probe import measured_hold, probe
+from floodmark.campaign.probe import measured_hold, probe, prove_listening
 from floodmark.core.address import Address
 from floodmark.core.errors import ClusterError, FloodmarkError
 from floodmark.core.profile import BurstProfile
@@ -27,11 +28,20 @@ from floodmark_deploy.target_process import prove_available, start_target
 HOST = "127.0.0.1"
 """Where a target of the zoo listens: loads started from one command never leave the machine."""
 
+UNKNOWN_HOLD_S = 1.0
+"""Stands in the manifest until the hold has been measured."""
+
+TARGET_STOP_S = 1.0
+"""Nobody waits for the answers that a target still holds: SIGTERM for manners, then SIGKILL."""
+
 FOLLOW_EVERY_S = 0.2
 """How often the live view is fed."""
 
 STOP_TIMEOUT_S = 10.0
 """For the master to cut the load and write what there is; workers and agent follow it."""
+
+ENDED_STOP_S = 0.5
+"""Once the run is written nobody needs the master's own farewell, which takes it two seconds."""
 
 CLUSTER_MARGIN_S = 90.0
 """Beyond the load's own length, for start, clocks and last hits: a cluster that takes longer hangs."""
@@ -60,6 +70,7 @@ class Campaign:
         self._view = view
         self._clock = clock
         self._sleep = sleep
+        self._began_s = clock()
 
     def run(self, plan: RunPlan) -> RunFolder:
         """Runs a plan and returns its folder, complete. Raises a `FloodmarkError` where it could not be measured.
@@ -90,7 +101,6 @@ class Campaign:
 
     def _begin(self, plan: RunPlan, folder: RunFolder, marker: str) -> Manifest:
         spec = plan.spec
-        # What is not known yet (the hold of a URL) stands in the manifest as one second until it has been measured.
         manifest = Manifest(
             run_id=marker,
             status=RunStatus.RUNNING,
@@ -98,7 +108,7 @@ class Campaign:
             target=plan.name,
             summary=spec.summary if spec else "a server that was running already",
             url=plan.address.url if plan.address else "",
-            profile=_profile(plan, plan.hold_s or 1.0),
+            profile=_profile(plan, plan.hold_s or min(UNKNOWN_HOLD_S, (plan.timeout_s or math.inf) / 2)),
             hold_known=plan.hold_s is not None,
             workers=plan.workers,
             beat_s=plan.beat_s,
@@ -134,7 +144,7 @@ class Campaign:
             yield replace(target.address, path=plan.request.path), target.pid
         finally:
             self._say(f"stopping {plan.name}")
-            target.stop()
+            target.stop(TARGET_STOP_S)
 
     def _learn(self, plan: RunPlan, manifest: Manifest, address: Address, folder: RunFolder) -> Manifest:
         """Asks the target alone first: the answer must be right, and the hold is measured where it is not known."""
@@ -142,7 +152,11 @@ class Campaign:
         if plan.request.holds or plan.hold_s is None:
             self._say("asking it alone" if plan.request.holds else "measuring the hold, one request at a time")
             found = probe(address, plan.request, clock=self._clock)
+        else:
+            prove_listening(address)
         hold_s = plan.hold_s or round(measured_hold(found), 4)
+        if plan.hold_s is None:
+            self._say(f"the hold is {hold_s:.3g} s, measured in {len(found.took_s)} requests")
         manifest = replace(manifest, probe=found, url=address.url, profile=_profile(plan, hold_s))
         folder.write_manifest(manifest)
         return manifest
@@ -165,30 +179,34 @@ class Campaign:
         master = self._shell.start(master_command(cluster))
         jobs = [master, self._shell.start(agent_command(cluster))]
         jobs += [self._shell.start(worker_command(cluster, number)) for number in range(1, plan.workers + 1)]
+        follower = Follower(folder, manifest.profile)
         try:
-            self._follow(
-                master, jobs, Follower(folder, manifest.profile), manifest.profile.longest_s + CLUSTER_MARGIN_S
-            )
+            self._follow(master, jobs, follower, manifest.profile.longest_s + CLUSTER_MARGIN_S)
         finally:
             # The master first: it cuts the load and writes what there is while the others still answer.
             for job in jobs:
-                job.stop(STOP_TIMEOUT_S)
+                job.stop(ENDED_STOP_S if follower.ended else STOP_TIMEOUT_S)
 
     def _follow(self, master: Job, jobs: list[Job], follower: Follower, timeout_s: float) -> None:
         deadline_s = self._clock() + timeout_s
         while master.poll() is None and not follower.ended:
-            self._view.update(follower.state())
+            self._show(follower.state())
             if self._clock() > deadline_s:
                 raise ClusterError(f"the master did not end within {timeout_s:.0f} s{_tail(master)}")
             if not follower.fired and (dead := [job for job in jobs[1:] if job.poll() not in (None, 0)]):
                 raise ClusterError(f"a process of the cluster ended at its start{_tail(dead[0])}")
             self._sleep(FOLLOW_EVERY_S)
-        self._view.update(follower.state())
-        if not follower.ended and not follower.problems():
-            raise ClusterError(f"the master ended before the load was released{_tail(master)}")
+        self._show(follower.state())
+        if not follower.ended:
+            when = "while the load was on" if follower.fired else "before the load was released"
+            raise ClusterError(f"the master ended {when}{_tail(master)}")
 
     def _say(self, words: str) -> None:
-        self._view.update(LiveState(phase=words, elapsed_s=0.0, planned=0))
+        self._show(LiveState(phase=words, elapsed_s=0.0, planned=0))
+
+    def _show(self, state: LiveState) -> None:
+        """All phases on one clock: seconds since the command began."""
+        self._view.update(replace(state, elapsed_s=self._clock() - self._began_s))
 
 
 def _profile(plan: RunPlan, hold_s: float) -> BurstProfile:

@@ -20,8 +20,6 @@ class Follower:
         self._pulses = LineTail(folder.path / PULSES)
         self._samples = LineTail(folder.path / SAMPLES)
         self._latest: dict[str, Pulse] = {}
-        self._first_s: float | None = None
-        self._now_s = 0.0
         self._sample: Sample | None = None
         self._last = LiveState(phase="the load is over", elapsed_s=0.0, planned=profile.requests)
 
@@ -43,20 +41,11 @@ class Follower:
         except FloodmarkError:
             return False
 
-    def problems(self) -> tuple[str, ...]:
-        """What the master has noted so far."""
-        try:
-            return self._folder.manifest().problems
-        except FloodmarkError:
-            return ()
-
     def state(self) -> LiveState:
         """The newest state."""
         for line in self._pulses.new_lines():
             pulse = from_plain(Pulse, line, PULSES)
             self._latest[pulse.worker] = pulse
-            self._first_s = pulse.at_s if self._first_s is None else self._first_s
-            self._now_s = pulse.at_s
         for line in self._samples.new_lines():
             self._sample = from_plain(Sample, line, SAMPLES)
         if not self._latest:
@@ -71,7 +60,7 @@ class Follower:
         tree = self._sample.processes if self._sample else None
         return LiveState(
             phase="load is on",
-            elapsed_s=self._now_s - (self._first_s or 0.0),
+            elapsed_s=0.0,
             planned=self._profile.requests,
             released=sum(pulse.released for pulse in pulses),
             connected=sum(pulse.connected for pulse in pulses),

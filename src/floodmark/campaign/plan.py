@@ -36,7 +36,8 @@ def prove_limits(plan: RunPlan) -> None:
     nofile = plan.spec.limits.nofile if plan.spec else None
     for finding in check_limits(plan.requests, plan.workers, nofile):
         if finding.blocking and not finding.ok:
+            workers = f"{plan.workers} worker{'s' * (plan.workers > 1)}"
             raise LimitError(
-                f"{plan.requests:,} requests from {plan.workers} worker(s) need {finding.name} {finding.need:,}, and"
-                f" this machine allows {finding.have:,}: {finding.remedy}; `floodmark doctor` shows all limits"
+                f"{plan.requests:,} requests from {workers} need {finding.name} {finding.need:,}, and this machine"
+                f" allows {finding.have:,}: {finding.remedy}; `floodmark doctor` shows all limits"
             )

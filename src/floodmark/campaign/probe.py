@@ -1,5 +1,6 @@
 """A few requests sent one at a time before the load: is the answer right, how long is the hold, who serves it."""
 
+import socket
 import time
 from collections.abc import Callable
 
@@ -19,6 +20,9 @@ PROBES = 6
 
 PROBE_BUDGET_S = 6.0
 """No further probe begins after this; the first is always sent."""
+
+CONNECT_TIMEOUT_S = 5.0
+"""For one connection to a server that is said to be running."""
 
 PROBE_TIMEOUT_S = 60.0
 """One probe may take this long: a hold beyond it must be given with --hold."""
@@ -43,15 +47,28 @@ def probe(
     return HoldProbe(took_s=tuple(took(hit) for hit in hits), units=units)
 
 
+def prove_listening(address: Address, *, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+    """Raises `TargetError` where nobody takes a connection: a flood at a closed port would measure nothing."""
+    try:
+        socket.create_connection((address.host, address.port), timeout=timeout_s).close()
+    except OSError as error:
+        raise _unreachable(address, error.strerror or str(error)) from None
+
+
+def _unreachable(address: Address, reason: str) -> TargetError:
+    where = f"http://{address.authority}/"
+    return TargetError(f"{where} cannot be reached: {reason.lower()}; is the server running on port {address.port}?")
+
+
 def took(hit: Hit) -> float:
     """From release to the last byte, in seconds."""
     return (hit.ended_s or hit.planned_s) - (hit.released_s or hit.planned_s)
 
 
 def measured_hold(found: HoldProbe) -> float:
-    """The hold as the probes saw it: their median; the middle one is spared a first request's imports and caches."""
+    """The hold as the probes saw it: their median, of two the quicker: a first request brings imports and caches."""
     ordered = sorted(found.took_s)
-    return ordered[len(ordered) // 2]
+    return ordered[(len(ordered) - 1) // 2]
 
 
 def _one(address: Address, path: str, request: RequestSpec, timeout_s: float, clock: Callable[[], float]) -> Hit:
@@ -69,9 +86,7 @@ def _one(address: Address, path: str, request: RequestSpec, timeout_s: float, cl
         return hit
     where = f"http://{address.authority}{path}"
     if hit.outcome is Outcome.REFUSED:
-        raise TargetError(
-            f"{where} cannot be reached: connection refused; is the server running on port {address.port}?"
-        )
+        raise _unreachable(address, "connection refused")
     if hit.outcome in (Outcome.RESPONSE_TIMEOUT, Outcome.CONNECT_TIMEOUT):
         raise TargetError(f"{where} gave no answer within {timeout_s:g} s when asked alone; is it busy? Give --hold")
     raise TargetError(f"{where} did not answer as expected when asked alone: {hit.error or hit.outcome.value}")

@@ -66,12 +66,15 @@ def from_plain(record: type[R], data: Any, where: str) -> R:
     if not isinstance(data, Mapping):
         raise WireError(f"{where}: expected a table for {record.__name__}, got {_shown(data)}")
     hints = field_types(record)
-    if unknown := sorted(set(data) - set(hints)):
-        raise WireError(f"{where}: {record.__name__} has no field {unknown[0]!r}")
+    if unknown := sorted(map(str, set(data) - set(hints))):
+        raise WireError(f"{where}: no field {unknown[0]!r}; there are {', '.join(hints)}")
     values = {name: _convert(hints[name], data[name], f"{where}: {name}") for name in hints if name in data}
     if missing := [name for name in _required(record) if name not in values]:
-        raise WireError(f"{where}: {record.__name__} needs the field {missing[0]!r}")
-    return record(**values)
+        raise WireError(f"{where}: needs the field {missing[0]!r}")
+    try:
+        return record(**values)
+    except ValueError as error:  # what the record itself refuses
+        raise WireError(f"{where}: {error}") from None
 
 
 def _required(record: Any) -> list[str]:
@@ -127,14 +130,22 @@ def _convert_scalar(hint: Any, value: Any, where: str) -> Any:
     if hint is Any:
         return value
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise WireError(f"{where}: {value} is not a finite number")
-        return float(value)
+        return _finite(value, where)
     if hint is int and isinstance(value, bool):
         raise WireError(f"{where}: expected a whole number, got {value!r}")
     if not isinstance(value, hint):
         raise WireError(f"{where}: expected {_type_words(hint)}, got {_shown(value)}")
     return value
+
+
+def _finite(value: float, where: str) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise WireError(f"{where}: {_shown(value)} is not a finite number")
+    return number
 
 
 def _type_words(hint: Any) -> str:

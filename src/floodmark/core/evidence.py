@@ -10,6 +10,7 @@ It travels in ``Server-Timing``, the W3C header, as one metric named ``floodmark
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 METRIC = "floodmark"
@@ -17,8 +18,11 @@ METRIC = "floodmark"
 MAX_ID = 2**32 - 1
 """A process or thread id above this is none; and what no message can carry must not come in by a header."""
 
+# Where our metric begins: at the header's begin or behind the comma that ends another's.
+_METRIC = re.compile(rf"(?:^|,)\s*{METRIC}(?=\s*;)")
+
 # One `;name=value` of a metric; a value is a token or a quoted string (RFC 9110, section 5.6).
-_PARAMETER = re.compile(r';\s*([!#$%&\'*+.^_`|~\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))')
+_PARAMETER = re.compile(r'\s*;\s*([!#$%&\'*+.^_`|~\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +36,20 @@ class HandlerEvidence:
     thread: str
 
 
+def _parameters(value: str, start: int) -> Iterator[tuple[str, str]]:
+    """The parameters of the metric that ends at `start`, up to the next metric."""
+    while match := _PARAMETER.match(value, start):
+        name, quoted, token = match.groups()
+        yield name.lower(), quoted if quoted is not None else token
+        start = match.end()
+
+
 def parse_server_timing(value: str) -> HandlerEvidence | None:
     """Reads the ``floodmark`` metric of a Server-Timing header; None where there is none, or it is not whole."""
-    start = value.find(METRIC + ";")
-    if start < 0:
+    metric = _METRIC.search(value)
+    if metric is None:
         return None
-    parameters = {name.lower(): quoted or token for name, quoted, token in _PARAMETER.findall(value, start)}
+    parameters = dict(_parameters(value, metric.end()))
     try:
         evidence = HandlerEvidence(
             begin_s=float(parameters["begin"]),

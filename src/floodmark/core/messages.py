@@ -147,7 +147,7 @@ class WorkerReport:
     """How a worker did during its burst, in its `DONE`.
 
     `loop_lag_max_s` is the longest time the engine was away from its poll; `cpu_share` the process' CPU seconds per
-    second of the burst; `late_max_s` the largest released minus planned.
+    second of the burst; `late_max_s` the largest released minus planned. `cut`: it was ended before its time.
     """
 
     worker: str
@@ -157,3 +157,4 @@ class WorkerReport:
     late_max_s: float
     cpu_share: float
     open_files_limit: int
+    cut: bool = False

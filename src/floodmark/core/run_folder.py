@@ -122,9 +122,11 @@ class RunFolder:
         self._open: dict[str, IO[str]] = {}
 
     def create(self) -> None:
-        """Makes the folder. Raises `RunFolderError` where it exists with a run in it, or cannot be made."""
+        """Makes the folder. Raises `RunFolderError` where it exists with anything in it, or cannot be made."""
         if (self.path / MANIFEST).exists():
             raise RunFolderError(f"{self.path}: holds a run already; give another --out")
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise RunFolderError(f"{self.path}: is not empty; give --out a new folder")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -176,9 +178,12 @@ class RunFolder:
 
     def read(self) -> Recording:
         """Everything measured so far; also of a run that crashed. Raises `RunFolderError` naming file and line."""
+        manifest = self.manifest()
+        if manifest.fired_s is not None and not (self.path / HITS).exists():
+            raise RunFolderError(f"{self.path / HITS}: is missing; without its requests a run cannot be judged")
         return Recording(
             path=str(self.path),
-            manifest=self.manifest(),
+            manifest=manifest,
             hits=tuple(self._read_rows(HITS, Hit)),
             samples=tuple(self._read_records(SAMPLES, Sample)),
             workers=tuple(self._read_records(WORKERS, WorkerReport)),

@@ -9,6 +9,13 @@ from floodmark.core.codec import from_plain
 from floodmark.core.errors import PlanError, WireError
 
 FILE_NAME = "target.toml"
+MAX_PORT = 65_535
+
+STATUSES = range(200, 600)
+"""Final answers: 1xx never ends a request (RFC 9110, section 15)."""
+
+LEAST_FILES = 8
+"""Standard streams, the program, a listener, one connection, and room for the interpreter's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +30,13 @@ class StartSpec:
     app_dir: str = "."
     env: dict[str, str] = dataclasses.field(default_factory=dict)
     port: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be started."""
+        if not self.command or not all(self.command):
+            raise ValueError("command is empty: give the program and its words as a list")
+        if not 0 <= self.port <= MAX_PORT:
+            raise ValueError(f"port {self.port}: give a port from 0 (any free one) to {MAX_PORT}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +55,12 @@ class ReadySpec:
     path: str = "/?id=0&hold=0"
     timeout_s: float = 30.0
 
+    def __post_init__(self) -> None:
+        """Refuses what can never be answered."""
+        _prove_path(self.path)
+        if self.timeout_s <= 0:
+            raise ValueError(f"timeout_s {self.timeout_s:g}: give seconds above 0")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSpec:
@@ -49,6 +69,12 @@ class RequestSpec:
     path: str = "/?id={id}&hold={hold}"
     status: int = 200
     contains: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuses what can never be sent or answered."""
+        _prove_path(self.path)
+        if self.status not in STATUSES:
+            raise ValueError(f"status {self.status}: give an HTTP status from {STATUSES.start} to {STATUSES.stop - 1}")
 
     @property
     def holds(self) -> bool:
@@ -61,6 +87,11 @@ class LimitsSpec:
     """Limits set on the target's processes: RLIMIT_NOFILE; None leaves them as they are."""
 
     nofile: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a limit that nothing can run under."""
+        if self.nofile is not None and self.nofile < LEAST_FILES:
+            raise ValueError(f"nofile {self.nofile}: give at least {LEAST_FILES}; a Python alone opens that many")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +120,11 @@ class TargetSpec:
     limits: LimitsSpec = dataclasses.field(default_factory=LimitsSpec)
     expect: ExpectSpec = dataclasses.field(default_factory=ExpectSpec)
     folder: str = "."
+
+
+def _prove_path(path: str) -> None:
+    if not path.startswith("/") or any(character.isspace() for character in path):
+        raise ValueError(f"path {path!r}: must begin with '/' and hold no blanks")
 
 
 def read_target(path: Path) -> TargetSpec:

@@ -34,6 +34,9 @@ BASELINE_BEATS = 4
 GRACE_S = 10.0
 """For the last hits after the load's end: 10,000 of them are two megabytes, and the worker's core may be busy."""
 
+CLOSE_TIMEOUT_S = 3.0
+"""For the closing clock answers: who is still there answers at once, and nobody waits for the others."""
+
 CUT_GRACE_S = 3.0
 """The same when a user interrupts: they wait for it."""
 
@@ -58,8 +61,10 @@ class Conductor:
         self._squad: dict[str, str] = {}
         self._samples_seen = 0
         self._samples_dropped = 0
+        self._ports_seen: set[int] = set()
         self._cut_asked = False
         self._closing = False
+        self._lost_all = False
         inbox = Inbox(self._runner, clock)
         for kind, reader in self._readers().items():
             inbox.on(kind, self._waking(reader))
@@ -89,10 +94,11 @@ class Conductor:
         status, problems = RunStatus.FAILED, []
         try:
             self._measure(options, squad, seat)
-            status = RunStatus.INTERRUPTED if self._cut_asked else RunStatus.COMPLETE
+            status = RunStatus.INTERRUPTED if self._cut_asked and not self._lost_all else RunStatus.COMPLETE
         except FloodmarkError as error:
             problems = [str(error)]
-            status = RunStatus.INTERRUPTED if isinstance(error, InterruptedRunError) else RunStatus.FAILED
+            interrupted = isinstance(error, InterruptedRunError) and not self._lost_all
+            status = RunStatus.INTERRUPTED if interrupted else RunStatus.FAILED
             raise
         finally:
             folder = self._close_folder(status, problems)
@@ -100,9 +106,12 @@ class Conductor:
             return self._judge(folder)
         return InterruptedRunError.exit_code if status is RunStatus.INTERRUPTED else 0
 
-    def cut(self) -> None:
-        """Ends a burst under way: every worker sends what it has."""
+    def cut(self, *, lost: bool = False) -> None:
+        """Ends a burst under way: every worker sends what it has. `lost`: not asked for, the last worker is gone."""
         self._cut_asked = True
+        if lost:
+            self._lost_all = True
+            self._add_problems(["the last worker was lost"])
         for client_id in self._squad:
             self._send(messages.CUT, None, client_id)
         self._changed.set()
@@ -110,24 +119,40 @@ class Conductor:
     # The course of a run, in order.
 
     def _measure(self, options: BurstOptions, squad: dict[str, str], seat: AgentSeat | None) -> None:
+        planned = self._manifest.workers if self._manifest else len(squad)
+        if len(squad) < planned:
+            raise ClusterError(f"only {len(squad)} of {planned} workers started")
         nodes = squad | ({seat.client_id: AGENT_NODE} if seat else {})
         clocks = self._align_clocks(nodes)
+        try:
+            self._burst(options, squad, seat, clocks)
+        finally:
+            self._closing = True
+            self._close(nodes, seat)
+
+    def _burst(
+        self, options: BurstOptions, squad: dict[str, str], seat: AgentSeat | None, clocks: dict[str, ClockReading]
+    ) -> None:
         if seat:
             self._start_watching(seat, options)
         self._give_orders(options, squad)
         if seat:
             self._until(lambda: self._samples_seen >= BASELINE_BEATS, "the agent's first samples")
+            self._prove_same_port(options, seat)
         fired_s = self._fire(squad, clocks)
         self._update(fired_s=fired_s)
+        if self._folder is not None:
+            self._folder.append_hits([])  # its header: a folder without the file has lost it
         self._await_end(options, fired_s)
         self._update(cut_s=self._clock())
-        self._closing = True
-        self._close(nodes, seat)
 
     def _gather_workers(self) -> dict[str, str]:
         """Client id to worker name, for every worker that Locust has running."""
         runner = self._runner
-        self._until(lambda: len(runner.clients.running) > 0 and not runner.clients.spawning, "the workers to start")
+        clients = runner.clients
+        self._until(
+            lambda: clients.running and not clients.spawning and not clients.ready, "every connected worker to start"
+        )
         client_ids = sorted(client.id for client in runner.clients.running)
         self._squad = {client_id: f"worker-{number}" for number, client_id in enumerate(client_ids, start=1)}
         return self._squad
@@ -144,7 +169,7 @@ class Conductor:
     def _open_folder(self, options: BurstOptions, workers: int) -> None:
         path = options.folder or new_run_path("burst")
         self._folder = RunFolder(path)
-        if options.folder is None:
+        if not options.prepared:
             self._folder.create()
         self._manifest = begin_manifest(self._folder, options, workers)
         self._folder.write_manifest(self._manifest)
@@ -152,9 +177,14 @@ class Conductor:
 
     def _align_clocks(self, nodes: dict[str, str]) -> dict[str, ClockReading]:
         self._roster.ping(nodes, pause=lambda: gevent.sleep(0.01))
-        self._until(self._roster.all_answered, f"a clock answer from {', '.join(nodes.values())}")
-        readings = self._roster.readings()
-        self._keep(CLOCKS, list(readings.values()))
+        timeout_s = CLOSE_TIMEOUT_S if self._closing else GATHER_TIMEOUT_S
+        try:
+            self._until(lambda: not self._roster.silent(), "a clock answer", timeout_s=timeout_s)
+        except ClusterError:
+            raise ClusterError(f"{', '.join(self._roster.silent())} gave no answer for {timeout_s:g} s") from None
+        finally:
+            readings = self._roster.readings()
+            self._keep(CLOCKS, list(readings.values()))
         return readings
 
     def _start_watching(self, seat: AgentSeat, options: BurstOptions) -> None:
@@ -164,6 +194,14 @@ class Conductor:
             raise ClusterError(f"agent {seat.name}: {self._watching.problem}")
         if self._watching:
             self._update(limits=self._watching.limits, agent_notes=self._watching.notes)
+
+    def _prove_same_port(self, options: BurstOptions, seat: AgentSeat) -> None:
+        port = options.address.port
+        if self._ports_seen and port not in self._ports_seen:
+            seen = ", ".join(str(other) for other in sorted(self._ports_seen))
+            raise ClusterError(
+                f"agent {seat.name} watches port {seen}, and the burst goes to port {port}: start it with --port {port}"
+            )
 
     def _give_orders(self, options: BurstOptions, squad: dict[str, str]) -> None:
         for number, (client_id, worker) in enumerate(squad.items(), start=1):
@@ -244,7 +282,10 @@ class Conductor:
 
     def _keep_samples(self, letter: Letter) -> None:
         samples = letter.read(Samples)
+        if self._watching is None:
+            return  # of a watch before: this run's begins with the agent's word that it watches
         self._samples_seen += len(samples.samples)
+        self._ports_seen |= {counts.port for sample in samples.samples for counts in sample.connections[:1]}
         self._keep(SAMPLES, list(samples.samples))
         self._samples_dropped = samples.dropped
 
@@ -263,6 +304,8 @@ class Conductor:
         report = letter.read(WorkerReport)
         self._done[report.worker] = report
         self._keep(WORKERS, [report])
+        if report.cut and not self._cut_asked:
+            self._add_problems([f"{report.worker} ended before its time"])
 
     # Small help.
 
@@ -286,8 +329,10 @@ class Conductor:
 
     def _reset(self) -> None:
         self._watching, self._samples_seen, self._samples_dropped = None, 0, 0
+        self._ports_seen = set()
         self._ready, self._done = {}, {}
-        self._cut_asked = self._closing = False
+        self._cut_asked = self._closing = self._lost_all = False
+        self._squad = {}
 
     def _keep(self, name: str, records: list[Any]) -> None:
         if self._folder is not None:

@@ -1,6 +1,7 @@
 """Joins the burst to Locust: one call in a locustfile registers everything. It runs no load."""
 
 import logging
+import signal
 import sys
 from typing import Any
 
@@ -57,9 +58,14 @@ class _MasterSide:
         environment.events.test_start.add_listener(self._start)
         environment.events.test_stopping.add_listener(self._stop)
         environment.events.quitting.add_listener(self._stop)
+        # Headless, Locust installs its own handler only after the test: until then SIGTERM would end it on the spot.
+        gevent.signal_handler(signal.SIGTERM, self._terminate)
         _keep_ready_state(environment.runner)
 
     def _start(self, **_: Any) -> None:
+        if self._run is not None and not self._run.ready():
+            logger.error("The burst before has not ended yet: start again when its verdict is there")
+            return
         self._stopping = False
         self._run = gevent.spawn(self._conduct)
 
@@ -81,12 +87,17 @@ class _MasterSide:
             # Stopping ends the shape at once; headless, Locust then quits by itself.
             environment.runner.stop()
 
+    def _terminate(self) -> None:
+        self._stop()
+        self._environment.runner.quit()
+
     def _stop(self, **_: Any) -> None:
         """Locust stops or quits: a burst under way is cut, and what was measured is kept."""
         run = self._run
         if run is not None and not run.ready() and run is not gevent.getcurrent():
             self._stopping = True
-            self._conductor.cut()
+            # Locust stops by itself when its last worker is gone: that is no user's wish.
+            self._conductor.cut(lost=self._environment.runner.worker_count == 0)
             run.join(timeout=15)
 
 

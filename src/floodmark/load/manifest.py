@@ -16,7 +16,7 @@ def begin_manifest(folder: RunFolder, options: BurstOptions, workers: int) -> Ma
     """The manifest to begin with: the one that is in the folder already, or a new one from the options."""
     if (folder.path / MANIFEST).exists():
         known = folder.manifest()
-        return replace(known, workers=workers, beat_s=options.beat_s, versions=known.versions | versions())
+        return replace(known, beat_s=options.beat_s, versions=known.versions | versions())
     return Manifest(
         run_id=folder.path.name,
         status=RunStatus.RUNNING,

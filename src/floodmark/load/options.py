@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ from floodmark.core.target import RequestSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstOptions:
-    """One burst as asked for, checked. `folder` None: a new one under ``runs/``."""
+    """One burst as asked for, checked.
+
+    `folder` None: a new one under ``runs/``. `prepared`: a caller has made it and begun its manifest.
+    """
 
     profile: BurstProfile
     address: Address
@@ -22,6 +25,7 @@ class BurstOptions:
     agents: int
     beat_s: float
     folder: Path | None
+    prepared: bool
     judge: bool
 
     @property
@@ -42,12 +46,12 @@ def add_burst_options(parser: Any) -> None:
 
 
 _OPTIONS: tuple[tuple[str, str, Callable[[str], Any], Any, str], ...] = (
-    ("--requests", "FLOODMARK_REQUESTS", int, 1000, "How many requests in all, split over the workers"),
-    ("--within", "FLOODMARK_WITHIN", float, 0.0, "Seconds over which they are released; 0: all at one instant"),
-    ("--hold", "FLOODMARK_HOLD", float, 5.0, "Seconds the server takes for one request; fills {hold} in the path"),
+    ("--requests", "FLOODMARK_REQUESTS", str, "1000", "How many requests in all, split over the workers"),
+    ("--within", "FLOODMARK_WITHIN", str, "0", "Seconds over which they are released; 0: all at one instant"),
+    ("--hold", "FLOODMARK_HOLD", str, "5", "Seconds the server takes for one request; fills {hold} in the path"),
     ("--timeout", "FLOODMARK_TIMEOUT", str, "", "Seconds one request may take; empty: until the run ends"),
     ("--path", "FLOODMARK_PATH", str, RequestSpec().path, "Path and query; {id} and {hold} are filled in"),
-    ("--expect-status", "FLOODMARK_EXPECT_STATUS", int, 200, "The status that counts as an answer"),
+    ("--expect-status", "FLOODMARK_EXPECT_STATUS", str, "200", "The status that counts as an answer"),
     ("--expect-text", "FLOODMARK_EXPECT_TEXT", str, "", "A text that the answer's body must contain"),
 )
 
@@ -61,6 +65,13 @@ _HIDDEN_OPTIONS: tuple[tuple[str, str, Callable[[str], Any], Any, str], ...] = (
     ),
     ("--beat", "FLOODMARK_BEAT", float, 0.05, "Seconds between two samples of the agent"),
     ("--run-folder", "FLOODMARK_RUN_FOLDER", str, "", "Where the run is kept; empty: a new folder under runs/"),
+    (
+        "--run-prepared",
+        "FLOODMARK_RUN_PREPARED",
+        str,
+        "no",
+        "yes: the run folder's manifest has been begun by a caller",
+    ),
     ("--judge", "FLOODMARK_JUDGE", str, "yes", "yes: print the verdict when the run ends; no: only record"),
 )
 
@@ -75,25 +86,30 @@ def read_burst_options(parsed: Any, host: str | None) -> BurstOptions:
     path = str(parsed.path)
     if not path.startswith("/"):
         raise UsageError(f"--path {path!r}: must start with '/'")
+    server = parse_url(host)
+    if server.path != "/":
+        raise UsageError(f"--host {host!r} has a path: give it in --path, as in --path {server.path}")
     return BurstOptions(
         profile=BurstProfile(
-            requests=int(parsed.requests),
-            within_s=float(parsed.within),
-            hold_s=float(parsed.hold),
-            timeout_s=_optional_seconds("--timeout", str(parsed.timeout)),
+            requests=int(_number("--requests", parsed.requests)),
+            within_s=_number("--within", parsed.within),
+            hold_s=_number("--hold", parsed.hold),
+            timeout_s=_number("--timeout", parsed.timeout) if str(parsed.timeout).strip() else None,
         ),
-        address=parse_url(host.rstrip("/") + path),
-        request=RequestSpec(path=path, status=int(parsed.expect_status), contains=str(parsed.expect_text)),
+        address=replace(server, path=path),
+        request=RequestSpec(
+            path=path, status=int(_number("--expect-status", parsed.expect_status)), contains=str(parsed.expect_text)
+        ),
         agents=int(parsed.expect_agents),
         beat_s=float(parsed.beat),
         folder=Path(parsed.run_folder) if parsed.run_folder else None,
+        prepared=str(parsed.run_prepared) == "yes",
         judge=str(parsed.judge) == "yes",
     )
 
 
-def _optional_seconds(flag: str, text: str) -> float | None:
-    if not text.strip():
-        return None
+def _number(flag: str, text: Any) -> float:
+    """A form's field is text: what it says is checked here, where the error can name it."""
     with contextlib.suppress(ValueError):
         return float(text)
-    raise UsageError(f"{flag} {text!r}: give seconds as a number, or leave it empty")
+    raise UsageError(f"{flag} {text!r}: give a number")

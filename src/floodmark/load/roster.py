@@ -84,9 +84,9 @@ class Roster:
         if exchange := self._exchanges.get(letter.sender):
             exchange.readings.append((pong.ping_sent_s, pong.received_s, pong.sent_s, letter.received_s))
 
-    def all_answered(self) -> bool:
-        """True when every node that was pinged has answered at least once."""
-        return all(exchange.readings for exchange in self._exchanges.values())
+    def silent(self) -> list[str]:
+        """The names of the nodes that were pinged and have not answered."""
+        return [exchange.node for exchange in self._exchanges.values() if not exchange.readings]
 
     def readings(self) -> dict[str, ClockReading]:
         """Client id to clock reading, for the nodes that answered."""

@@ -40,6 +40,7 @@ class BurstWorker:
         self._endpoint: Endpoint | None = None
         self._burst: Burst | None = None
         self._running: gevent.Greenlet | None = None
+        self._was_cut = False
         self.open_files_limit = raise_open_files_limit()
         self._runner.register_message(messages.PING, self._pong)
         inbox = Inbox(self._runner, clock)
@@ -56,6 +57,10 @@ class BurstWorker:
 
     def _prepare(self, letter: Letter) -> None:
         order = letter.read(BurstOrder)
+        if self._burst is not None:
+            busy = Ready(worker=order.worker, problem="is still busy with the burst before")
+            self._send(messages.READY, busy)
+            return
         self._order, problem = order, None
         try:
             self._endpoint = resolve(Address(host=order.host, port=order.port))
@@ -70,6 +75,7 @@ class BurstWorker:
         self._running = gevent.spawn(self._run, self._order, self._endpoint, fire.at_s)
 
     def _run(self, order: BurstOrder, endpoint: Endpoint, at_s: float) -> None:
+        self._was_cut = False
         work = BurstWork(
             worker=order.worker,
             endpoint=endpoint,
@@ -91,7 +97,9 @@ class BurstWorker:
             late_max_s=burst.late_max_s,
             cpu_share=(time.process_time() - started_cpu_s) / max(ended_s - started_s, 1e-9),
             open_files_limit=self.open_files_limit,
+            cut=self._was_cut,
         )
+        burst.close()
         self._send(messages.DONE, report)
         self._burst = self._order = None
 
@@ -133,11 +141,13 @@ class BurstWorker:
 
     def _cut(self, letter: Letter) -> None:  # noqa: ARG002 - the message has no content
         if self._burst is not None:
+            self._was_cut = True
             self._burst.cut()
 
     def _leave(self, **_: Any) -> None:
         """Locust is quitting: what was measured goes out first."""
         if self._burst is not None and self._running is not None:
+            self._was_cut = True
             self._burst.cut()
             self._running.join(timeout=3)
 

@@ -19,6 +19,17 @@ from floodmark_deploy.shell import Command
 ROLES = {"--master": "master", "--worker": "worker", "floodmark_agent": "agent"}
 
 
+LISTENING: dict[str, int] = {}
+"""The port of a server that takes connections, for plans of a server that runs already."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _server():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        LISTENING["port"] = listener.getsockname()[1]
+        yield
+
+
 class RoleShell(FakeShell):
     """Knows a command by its role in the cluster instead of its first word, which is this Python for all of them."""
 
@@ -67,7 +78,7 @@ def plan_in(folder: Path, **changes) -> RunPlan:
     plan = RunPlan(
         name="127.0.0.1:9",
         spec=None,
-        address=Address(host="127.0.0.1", port=9),
+        address=Address(host="127.0.0.1", port=LISTENING["port"]),
         request=RequestSpec(path="/"),
         requests=10,
         within_s=0.0,
@@ -204,10 +215,33 @@ def test_a_hold_that_is_not_known_is_measured_at_the_server_first(tmp_path):
 def test_a_server_that_does_not_listen_is_named_before_the_cluster_starts(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    shell = shell_with()
-    with pytest.raises(TargetError, match=f"127.0.0.1:{port}/ cannot be reached"):
-        run(shell, plan_in(tmp_path, address=Address(host="127.0.0.1", port=port), hold_s=None))
-    assert not shell.jobs
+    for number, hold_s in enumerate((None, 1.0)):
+        shell = shell_with()
+        plan = plan_in(tmp_path, address=Address(host="127.0.0.1", port=port), hold_s=hold_s)
+        with pytest.raises(TargetError, match=f"127.0.0.1:{port}/ cannot be reached: connection refused"):
+            run(shell, replace(plan, folder=tmp_path / str(number)))
+        assert not shell.jobs
+
+
+def test_a_time_limit_below_a_second_is_no_error_where_the_hold_is_not_known(tmp_path):
+    shell = shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE)))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, args=(listener,), daemon=True).start()
+        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+        folder = Campaign(shell, Phases()).run(plan_in(tmp_path, address=address, hold_s=None, timeout_s=0.8))
+    assert folder.manifest().profile.timeout_s == 0.8
+
+
+@pytest.mark.parametrize(("fired_s", "when"), [(None, "before the load was released"), (1.0, "while the load was on")])
+def test_a_master_that_is_killed_is_told_of_with_how_far_it_was(tmp_path, fired_s, when):
+    def fires(command):
+        folder = RunFolder(command.log.parent)
+        folder.write_manifest(replace(folder.manifest(), fired_s=fired_s, problems=("worker-1 was lost",)))
+
+    shell = shell_with(master=FakeProgram(on_start=fires, exit_code=-9))
+    with pytest.raises(ClusterError, match=f"the master ended {when}"):
+        run(shell, plan_in(tmp_path))
+    assert RunFolder(tmp_path / "run").manifest().status is RunStatus.FAILED
 
 
 def answer(listener):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from floodmark.core.codec import from_plain, from_row, to_plain, to_row
-from floodmark.core.errors import WireError
+from floodmark.core.codec import field_types, from_plain, from_row, to_plain, to_row
+from floodmark.core.errors import UsageError, WireError
 from floodmark.core.hit import Hit
 from floodmark.core.messages import Ping, Watching
 from floodmark.core.outcomes import Outcome
@@ -119,8 +119,23 @@ def test_a_row_of_another_length_is_refused():
         from_row(Hit, [1, 2], "t")
 
 
-@given(st.recursive(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary()), st.lists))
-def test_nothing_from_outside_raises_anything_but_a_wire_error(data):
-    for record in (Ping, Watching, Sample, Hit):
-        with pytest.raises(WireError):
-            from_plain(record, data, "t")
+RECORDS = (Ping, Watching, Sample, Hit, BurstProfile)
+NAMES = st.sampled_from([*(name for record in RECORDS for name in field_types(record)), "x", 1])
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.just(10**400), st.just("answered")
+)
+
+
+@given(st.dictionaries(NAMES, st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner))))
+def test_what_comes_from_outside_is_a_record_or_a_wire_error(data):
+    for record in RECORDS:
+        try:
+            assert isinstance(from_plain(record, data, "t"), record)
+        except (WireError, UsageError):
+            continue
+
+
+@pytest.mark.parametrize("data", [{"sequence": 1, "sent_s": 10**400}, {"sequence": 1, "sent_s": 1.0, 1: 2, "x": 3}])
+def test_numbers_and_keys_beyond_reason_are_wire_errors(data):
+    with pytest.raises(WireError):
+        from_plain(Ping, data, "t")

@@ -116,8 +116,23 @@ def test_evidence_is_read_from_among_other_metrics():
     assert evidence.thread == "Thread-1 (run)"
 
 
+def test_evidence_ends_where_the_next_metric_begins():
+    evidence = parse_server_timing("floodmark;begin=1;end=2;pid=7;tid=9, app;begin=98;end=99;pid=1;tid=1")
+    assert evidence is not None
+    assert (evidence.begin_s, evidence.pid) == (1.0, 7)
+
+
 @pytest.mark.parametrize(
-    "value", ["", "db;dur=3", "floodmark", "floodmark;dur=1", "floodmark;begin=x;end=1;pid=1;tid=1"]
+    "value",
+    [
+        "",
+        "db;dur=3",
+        "floodmark",
+        "floodmark;dur=1",
+        "floodmark;begin=x;end=1;pid=1;tid=1",
+        "notfloodmark;begin=1;end=2;pid=1;tid=1",
+        "floodmark;begin=1;end=2, app;pid=1;tid=1",
+    ],
 )
 def test_without_complete_evidence_there_is_none(value):
     assert parse_server_timing(value) is None
@@ -151,6 +166,12 @@ def test_a_target_file_is_read_with_defaults_from_its_folder(tmp_path):
         ('[start]\ncommand = "serve"\n', "start: command: expected a list, got 'serve'"),
         ('[start]\ncommand = ["a"]\nports = 1\n', "no field 'ports'"),
         ("= =", "not valid TOML"),
+        ("[start]\ncommand = []\n", "command is empty"),
+        ('[start]\ncommand = ["a"]\nport = 70000\n', "port 70000"),
+        ('[start]\ncommand = ["a"]\n[ready]\ntimeout_s = -3\n', "timeout_s -3"),
+        ('[start]\ncommand = ["a"]\n[request]\npath = "no-slash"\n', "path 'no-slash': must begin with '/'"),
+        ('[start]\ncommand = ["a"]\n[request]\nstatus = 9999\n', "status 9999"),
+        ('[start]\ncommand = ["a"]\n[limits]\nnofile = 0\n', "nofile 0"),
     ],
 )
 def test_a_target_file_that_does_not_fit_is_named_with_its_place(tmp_path, text, words):
