@@ -1,6 +1,7 @@
 """The same by hand: `locust -f locustfiles/burst.py --master`, workers, an agent, a target, and Locust's web UI."""
 
 import json
+import signal
 import sys
 import urllib.parse
 import urllib.request
@@ -23,7 +24,7 @@ def fetch(url, form=None):
 class ByHand:
     """A master with its web UI, workers, an agent and a target, each started as a user would."""
 
-    def __init__(self, stack, cwd, *, workers, agent=True, master=()):
+    def __init__(self, stack, cwd, *, workers, agent=True, agent_port=None, master=()):  # noqa: PLR0913 - all by name
         self._stack = stack
         self.cwd = cwd
         self.bus, self.web = free_port("127.0.0.1"), free_port("127.0.0.1")
@@ -33,7 +34,7 @@ class ByHand:
         ui = () if "--headless" in master else ("--web-host", "127.0.0.1", "--web-port", str(self.web))
         self.master = self.start("master", *LOCUST, str(BURST), "--master", *bind, *host, *ui, *master)
         if agent:
-            words = ("--master", f"127.0.0.1:{self.bus}", "--port", str(self.target))
+            words = ("--master", f"127.0.0.1:{self.bus}", "--port", str(agent_port or self.target))
             self.agent = self.start("agent", sys.executable, "-m", "floodmark_agent", *words)
         if not ui:
             self.start_workers(workers)
@@ -47,9 +48,8 @@ class ByHand:
         wait_until(lambda: len(self.stats().get("workers", [])) == workers, "the workers")
 
     def start_workers(self, workers):
-        for number in range(workers):
-            where = ("--worker", "--master-host", "127.0.0.1", "--master-port", str(self.bus))
-            self.start(f"worker-{number}", *LOCUST, "-", *where)
+        where = ("--worker", "--master-host", "127.0.0.1", "--master-port", str(self.bus))
+        self.workers = [self.start(f"worker-{number}", *LOCUST, "-", *where) for number in range(workers)]
 
     def folder(self, name):
         path = self.cwd / name
@@ -148,3 +148,26 @@ def test_headless_without_an_agent_the_run_counts_less_and_claims_no_ceiling(tmp
         assert hand.master.wait(timeout=60) == 0
         printed = " ".join(hand.printed("master").split())
         assert "had at least 8 requests in service at once" in printed
+
+
+@pytest.mark.live
+def test_a_worker_that_is_ended_in_the_middle_makes_the_run_invalid_and_is_named(tmp_path):
+    plan = ("--requests", "60", "--hold", "4", "--path", "/")
+    with ExitStack() as stack:
+        hand = ByHand(stack, tmp_path, workers=2, master=("--headless", "--expect-workers", "2", *plan))
+        wait_until(lambda: list((tmp_path / "master").glob("runs/*/pulses.jsonl")), "the load", timeout_s=60)
+        hand.workers[0].send_signal(signal.SIGTERM)
+        assert hand.master.wait(timeout=60) == 3
+        assert "ended before its time" in hand.printed("master") or "was lost" in hand.printed("master")
+        assert json.loads((run_folder(tmp_path / "master") / "run.json").read_text())["status"] == "complete"
+
+
+@pytest.mark.live
+def test_an_agent_that_watches_another_port_is_refused_before_the_load(tmp_path):
+    plan = ("--requests", "20", "--hold", "1", "--path", "/")
+    with ExitStack() as stack:
+        other = stack.enter_context(own_server("loop_server.py", "1", cwd=tmp_path))
+        master = ("--headless", "--expect-workers", "1", *plan)
+        hand = ByHand(stack, tmp_path, workers=1, agent_port=other, master=master)
+        assert hand.master.wait(timeout=60) == 1
+        assert f"watches port {other}, and the burst goes to port {hand.target}" in hand.printed("master")
