@@ -33,6 +33,8 @@ class Outcome(StrEnum):
     """A well-formed answer that the check does not accept: another status than expected, another body."""
     SERVER_ERROR = "server_error"
     """HTTP 5xx."""
+    TLS_FAILED = "tls_failed"
+    """No secure connection: the certificate, the protocol version, or no TLS at all."""
     OUT_OF_PORTS = "out_of_ports"
     OUT_OF_FILES = "out_of_files"
     OUT_OF_MEMORY = "out_of_memory"
@@ -61,6 +63,7 @@ _SIDE_OF = {
     Outcome.MALFORMED: Side.TARGET,
     Outcome.WRONG_ANSWER: Side.TARGET,
     Outcome.SERVER_ERROR: Side.TARGET,
+    Outcome.TLS_FAILED: Side.TARGET,
     Outcome.OUT_OF_PORTS: Side.GENERATOR,
     Outcome.OUT_OF_FILES: Side.GENERATOR,
     Outcome.OUT_OF_MEMORY: Side.GENERATOR,

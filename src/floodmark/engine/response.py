@@ -2,7 +2,7 @@
 
 However the bytes are cut into pieces, the result is the same. Lines may end in LF alone (section 2.2), a field may go
 on in a folded line (5.2), Transfer-Encoding goes before Content-Length (6.3). What comes after a complete response is
-not looked at: it could as well have come after the connection was closed.
+not read: it could as well have come after the connection was closed. `has_leftover` says that there is some.
 """
 
 import re
@@ -17,10 +17,10 @@ SWITCHING_PROTOCOLS = 101
 
 FIRST_FINAL_STATUS = 200
 BODILESS = frozenset({SWITCHING_PROTOCOLS, 204, 304})
-"""Responses to a GET that end with their head (RFC 9112, section 6.3)."""
+"""Responses that end with their head, whatever was asked (RFC 9112, section 6.3); so does each to a HEAD."""
 
 _BEGINNING = b"HTTP/1."
-_STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: ([^\x00\r]*))?")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\x00\r]*))?")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\x00\r]*)")
 # 18 digits are less than 2**63, and 15 in hexadecimal: longer numbers are no sizes.
 _LENGTH = re.compile(rb"[0-9]{1,18}")
@@ -37,15 +37,19 @@ class ResponseParser:
 
     Once `feed` raised `MalformedResponseError` the parser is of no further use. `body` has the first `keep_bytes` of
     the body, `body_bytes` counts all of it. `status` is None until the head of the final response is complete.
+    `fields` are the final response's, in order and as they came; they are kept only where `keeps_fields`.
     """
 
     __slots__ = (
         "_at",
         "_buffer",
+        "_ends_with_head",
         "_fields",
         "_final",
         "_keep_bytes",
+        "_keeps_fields",
         "_last_field",
+        "_minor",
         "_reading",
         "_remaining",
         "_room",
@@ -53,22 +57,28 @@ class ResponseParser:
         "body",
         "body_bytes",
         "complete",
+        "fields",
         "reason",
         "status",
     )
 
-    def __init__(self, *, keep_bytes: int = 0) -> None:
+    def __init__(self, *, keep_bytes: int = 0, keeps_fields: bool = False, ends_with_head: bool = False) -> None:
+        """`ends_with_head` for the response to a HEAD."""
         self.status: int | None = None
         self.reason = ""
         self.body = bytearray()
         self.body_bytes = 0
         self.complete = False
+        self.fields: list[tuple[bytes, bytes]] = []
         self._keep_bytes = keep_bytes
+        self._keeps_fields = keeps_fields
+        self._ends_with_head = ends_with_head
         self._buffer = bytearray()
         self._at = 0  # what is before it is read
         self._searched = 0  # what is before it has no line end
         self._room = HEAD_LIMIT_BYTES
         self._final = (0, "")
+        self._minor = b"0"  # of the HTTP version
         self._fields: dict[bytes, list[bytes]] = {}
         self._last_field: bytes | None = None
         self._remaining = 0
@@ -77,7 +87,23 @@ class ResponseParser:
     @property
     def server_timing(self) -> str:
         """The Server-Timing fields of the head, joined; empty where there are none."""
-        return b", ".join(self._fields.get(b"server-timing", ())).decode("latin-1")
+        return self._joined(b"server-timing").decode("latin-1")
+
+    @property
+    def has_leftover(self) -> bool:
+        """More came than the response: what it belongs to nobody knows."""
+        return self.complete and bool(self._buffer)
+
+    @property
+    def keeps_alive(self) -> bool:
+        """The peer takes another request on this connection (RFC 9112, section 9.3). Known where `keeps_fields`."""
+        if not self.complete or self.has_leftover or self.status == SWITCHING_PROTOCOLS:
+            return False
+        if self._reading is ResponseParser._read_until_close:
+            return False
+        named = b",".join(value for name, value in self.fields if name.lower() == b"connection").lower()
+        options = [option.strip(b" \t") for option in named.split(b",")]
+        return b"close" not in options and (self._minor != b"0" or b"keep-alive" in options)
 
     def feed(self, data: bytes) -> bool:
         """Takes the next bytes; True once the response is complete. Raises `MalformedResponseError`."""
@@ -107,8 +133,11 @@ class ResponseParser:
         match = _STATUS_LINE.fullmatch(line)
         if match is None:
             raise MalformedResponseError("the status line is not one")
-        self._final = int(match[1]), (match[2] or b"").decode("latin-1").strip()
+        self._minor = match[1]
+        self._final = int(match[2]), (match[3] or b"").decode("latin-1").strip()
         self._fields = {}
+        if self._keeps_fields:
+            self.fields = []
         self._last_field = None
         self._reading = ResponseParser._read_fields
         return True
@@ -131,12 +160,17 @@ class ResponseParser:
         self._last_field = match[1].lower()
         if self._last_field in _WANTED:
             self._fields.setdefault(self._last_field, []).append(match[2].strip(b" \t"))
+        if self._keeps_fields:
+            self.fields.append((match[1], match[2].strip(b" \t")))
 
     def _fold(self, line: bytes) -> None:
         if self._last_field is None:
             raise MalformedResponseError("the first header line is indented")
         if self._last_field in self._fields:
             self._fields[self._last_field][-1] += b" " + line.strip(b" \t")
+        if self._keeps_fields:
+            name, value = self.fields[-1]
+            self.fields[-1] = name, value + b" " + line.strip(b" \t")
 
     def _end_head(self) -> None:
         status, reason = self._final
@@ -144,7 +178,7 @@ class ResponseParser:
             self._reading = ResponseParser._read_status
             return
         self.status, self.reason = status, reason
-        if status in BODILESS:
+        if self._ends_with_head or status in BODILESS:
             self.complete = True
         elif codings := self._codings():
             is_chunked = codings[-1] == b"chunked"
@@ -158,12 +192,16 @@ class ResponseParser:
 
     def _codings(self) -> list[bytes]:
         """The transfer codings; "identity", which RFC 2616 had, is none."""
-        named = b",".join(self._fields.get(b"transfer-encoding", ())).lower().split(b",")
+        named = self._joined(b"transfer-encoding").lower().split(b",")
         return [coding for coding in (name.strip(b" \t") for name in named) if coding not in (b"", b"identity")]
+
+    def _joined(self, name: bytes) -> bytes:
+        """A field's values as one; empty where there is none (RFC 9110, section 5.3)."""
+        return b", ".join(self._fields.get(name, ()))
 
     def _length(self) -> int:
         """The body's length; said more than once it must be the same (RFC 9112, section 6.3)."""
-        values = {value.strip(b" \t") for value in b",".join(self._fields[b"content-length"]).split(b",")}
+        values = {value.strip(b" \t") for value in self._joined(b"content-length").split(b",")}
         value = values.pop()
         if values or not _LENGTH.fullmatch(value):
             raise MalformedResponseError("Content-Length is not one number")
