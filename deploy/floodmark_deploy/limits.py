@@ -1,7 +1,6 @@
 """What this machine allows against what a plan needs. It judges facts and raises one soft limit; it sends no load."""
 
 import math
-import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -75,13 +74,6 @@ def check_limits(requests: int, workers: int, target_nofile: int | None = None) 
 def judge(facts: HostFacts, plan: LoadPlan) -> tuple[LimitFinding, ...]:
     """The facts against the plan."""
     return tuple(_all(facts, plan))
-
-
-def raise_nofile() -> int:
-    """Raises this process' soft limit on open files to the hard one, for itself and what it starts; returns it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
 
 
 def _all(facts: HostFacts, plan: LoadPlan) -> Iterator[LimitFinding]:

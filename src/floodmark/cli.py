@@ -20,6 +20,7 @@ from floodmark.campaign.plan import RunPlan
 from floodmark.core.address import Address, parse_url
 from floodmark.core.codec import to_plain
 from floodmark.core.errors import FloodmarkError, InterruptedRunError, InvalidRunError, UsageError
+from floodmark.core.open_files import raise_open_files_limit
 from floodmark.core.profile import BurstProfile
 from floodmark.core.run_folder import RunFolder, RunStatus, new_run_path
 from floodmark.core.target import RequestSpec, TargetSpec, read_target
@@ -27,7 +28,7 @@ from floodmark.report.build import build_report
 from floodmark.report.live import LiveView
 from floodmark.report.terminal import print_verdict
 from floodmark.report.verdict_json import to_json
-from floodmark_deploy.limits import LimitFinding, check_limits, raise_nofile
+from floodmark_deploy.limits import LimitFinding, check_limits
 from floodmark_deploy.local import LocalShell
 from floodmark_deploy.zoo import availability, find_target, list_targets
 
@@ -179,7 +180,7 @@ def report(
 
 
 def _run_and_report(plan: RunPlan, json_to: str) -> int:
-    raise_nofile()
+    raise_open_files_limit()
     err = Console(stderr=True)
     try:
         with LocalShell() as shell, LiveView(err) as view:

@@ -89,7 +89,7 @@ def put_on_axis(recording: Recording) -> Axis:
         recording=recording,
         requests=requests,
         beats=tuple(sorted(beats, key=lambda beat: beat.at_s)),
-        end_s=_end(recording, requests, fired_s),
+        end_s=_end(recording, requests, offsets, fired_s),
     )
 
 
@@ -134,10 +134,9 @@ def _request(hit: Hit, shift_s: float, target_shift_s: float) -> Request:
     )
 
 
-def _end(recording: Recording, requests: tuple[Request, ...], fired_s: float) -> float:
+def _end(recording: Recording, requests: tuple[Request, ...], offsets: dict[str, float], fired_s: float) -> float:
     """The end of the load: the last outcome, or the cut where requests were still without one."""
     ends = [request.ended_s for request in requests if request.ended_s is not None]
-    offsets = _offsets(recording.clocks)
     cuts = [report.ended_s - offsets.get(report.worker, 0.0) - fired_s for report in recording.workers]
     if cuts:
         return max([*ends, *cuts])

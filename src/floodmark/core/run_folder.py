@@ -27,7 +27,7 @@ from floodmark.core.clock import ClockReading
 from floodmark.core.codec import field_types, from_plain, from_row, to_plain, to_row
 from floodmark.core.errors import RunFolderError, WireError
 from floodmark.core.hit import Hit
-from floodmark.core.messages import Pulse, WorkerReport
+from floodmark.core.messages import WorkerReport
 from floodmark.core.profile import BurstProfile
 from floodmark.core.sample import Sample, TargetLimits
 from floodmark.core.target import ExpectSpec
@@ -189,10 +189,6 @@ class RunFolder:
             workers=tuple(self._read_records(WORKERS, WorkerReport)),
             clocks=tuple(self._read_records(CLOCKS, ClockReading)),
         )
-
-    def read_pulses(self) -> tuple[Pulse, ...]:
-        """The workers' running counts so far."""
-        return tuple(self._read_records(PULSES, Pulse))
 
     def _append(self, name: str, lines: list[Any], header: Any = None) -> None:
         file = self._open.get(name)

@@ -1,7 +1,6 @@
 """A worker's part of a burst: take the order, prepare, fire at the instant, send back counts and hits."""
 
 import logging
-import resource
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from floodmark.core.codec import to_plain
 from floodmark.core.errors import FloodmarkError, WireError
 from floodmark.core.hit import Hit
 from floodmark.core.messages import BurstOrder, Fire, HitRows, Ping, Pong, Pulse, Ready, WorkerReport
+from floodmark.core.open_files import raise_open_files_limit
 from floodmark.engine.burst import Burst, BurstWork
 from floodmark.engine.check import AnswerCheck
 from floodmark.engine.endpoint import Endpoint, resolve
@@ -153,10 +153,3 @@ class BurstWorker:
 
     def _send(self, kind: str, record: Any) -> None:
         self._runner.send_message(kind, to_plain(record))
-
-
-def raise_open_files_limit() -> int:
-    """Raises the open files to the hard limit: Locust stops at 10,000, which does not hold 10,000 sockets."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from floodmark.core.open_files import raise_open_files_limit
 from floodmark_deploy.host_facts import HostFacts, count_ports, parse_available, parse_cgroup_path, read_host_facts
-from floodmark_deploy.limits import LimitFinding, LoadPlan, check_limits, judge, raise_nofile
+from floodmark_deploy.limits import LimitFinding, LoadPlan, check_limits, judge
 
 PLAN = LoadPlan(requests=10_000, workers=2)
 AMPLE = HostFacts(
@@ -122,7 +123,7 @@ def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (512, before[1]))
     try:
-        assert raise_nofile() == before[1]
+        assert raise_open_files_limit() == before[1]
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
