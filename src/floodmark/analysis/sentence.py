@@ -74,10 +74,10 @@ def _where(profile: BurstProfile, found: Judgement, settled: Mapping[Place, int]
     others = profile.requests - found.in_service.peak
     least = NOTEWORTHY_SHARE * profile.requests
     noteworthy = sorted(((count, place) for place, count in settled.items() if count > least), reverse=True)
+    if others <= 0:
+        return _late(profile, found)
     if not noteworthy:
         return ""
-    if others <= 0:
-        return _late(found, settled)
     sent = f"Of {profile.requests:,} sent {_together(profile)}"
     if len(noteworthy) == 1 and noteworthy[0][0] == others:
         rest = "one" if others == 1 else f"{others:,}"
@@ -87,13 +87,14 @@ def _where(profile: BurstProfile, found: Judgement, settled: Mapping[Place, int]
     return f"{sent} the others waited: up to {_and(listed)}{when}."
 
 
-def _late(found: Judgement, settled: Mapping[Place, int]) -> str:
+def _late(profile: BurstProfile, found: Judgement) -> str:
     """Where all were in service in the end, and many of them came late: their first SYN was dropped."""
-    late = max(settled[Place.CONNECTING], settled[Place.HALF_OPEN])
-    limit = found.waiting[Place.ACCEPT_QUEUE].limit
-    if not late or limit is None:
+    late = max(found.waiting[place].peak or 0 for place in (Place.CONNECTING, Place.HALF_OPEN))
+    queue = found.waiting[Place.ACCEPT_QUEUE]
+    overflowed = bool(found.listen_overflows) or (queue.peak or 0) > (queue.limit or 0)
+    if queue.limit is None or not overflowed or late <= NOTEWORTHY_SHARE * profile.requests:
         return ""
-    return f"Up to {late:,} of them got in late: the accept queue (limit {limit:,}) was full when they came."
+    return f"Up to {late:,} of them got in late: the accept queue (limit {queue.limit:,}) was full when they came."
 
 
 def _place_words(place: Place, found: Judgement) -> str:
