@@ -4,12 +4,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import floodmark
 from floodmark.core.address import Address
 from floodmark.core.errors import UsageError
 from floodmark.core.profile import BurstProfile
 from floodmark.core.target import RequestSpec
 from floodmark_deploy.shell import Command
+from floodmark_deploy.zoo import roots
 
 EXPECT_WORKERS_S = 30
 """How long Locust's master waits for its workers: each is a Python process that imports Locust (1 to 2 s, cold 5 s)."""
@@ -77,9 +77,7 @@ def agent_command(plan: ClusterPlan) -> Command:
 
 def locustfile(name: str) -> Path:
     """A locustfile of Floodmark's: the checkout's, else the copy that the wheel brought."""
-    checkout = Path(__file__).resolve().parents[2]
-    shipped = Path(floodmark.__file__).resolve().parent / "shipped"
-    for root in (checkout, shipped):
+    for root in roots():
         if (root / "locustfiles" / name).is_file():
             return root / "locustfiles" / name
     raise UsageError(f"locustfiles/{name} was not installed with Floodmark: install it again")

@@ -24,6 +24,13 @@ class Missing:
     remedy: str
 
 
+def roots() -> tuple[Path, ...]:
+    """Where ``targets/`` and ``locustfiles/`` may be: the checkout first, then the copy that the wheel brought."""
+    here = Path(__file__).resolve()
+    checkout = (here.parents[2],) if here.parents[1].name == "deploy" else ()
+    return (*checkout, Path(floodmark.__file__).resolve().parent / "shipped")
+
+
 def targets_folder() -> Path:
     """The zoo: FLOODMARK_TARGETS if set, else the checkout's ``targets/``, else the copy that the wheel brought."""
     if named := os.environ.get(FOLDER_VARIABLE):
@@ -31,10 +38,7 @@ def targets_folder() -> Path:
         if not folder.is_dir():
             raise UsageError(f"{FOLDER_VARIABLE}={named}: no such folder; unset it or name a folder of targets")
         return folder
-    here = Path(__file__).resolve()
-    checkout = here.parents[2] if here.parents[1].name == "deploy" else None
-    shipped = Path(floodmark.__file__).resolve().parent / "shipped"
-    for root in filter(None, (checkout, shipped)):
+    for root in roots():
         if (root / "targets").is_dir():
             return root / "targets"
     raise UsageError(f"no targets were installed with Floodmark; set {FOLDER_VARIABLE} to a folder of targets")

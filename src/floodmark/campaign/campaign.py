@@ -3,22 +3,20 @@
 import contextlib
 import datetime as dt
 import math
-import platform
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Protocol
 
 from floodmark.campaign.follow import Follower
 from floodmark.campaign.plan import RunPlan, prove_limits
 from floodmark.campaign.probe import measured_hold, probe, prove_listening
 from floodmark.core.address import Address
+from floodmark.core.environment import host_facts, versions_of
 from floodmark.core.errors import ClusterError, FloodmarkError
 from floodmark.core.profile import BurstProfile
 from floodmark.core.run_folder import TARGET_LOG, HoldProbe, Manifest, RunFolder, RunStatus
-from floodmark.core.target import TargetSpec
 from floodmark.report.live import LiveState
 from floodmark_deploy.cluster import ClusterPlan, agent_command, master_command, worker_command
 from floodmark_deploy.port import free_port
@@ -112,8 +110,8 @@ class Campaign:
             hold_known=plan.hold_s is not None,
             workers=plan.workers,
             beat_s=plan.beat_s,
-            versions=_versions(spec),
-            host={"kernel": f"{platform.system()} {platform.release()}", "machine": platform.machine()},
+            versions=versions_of(spec.needs.distributions if spec else ()),
+            host=host_facts(),
             command=plan.command,
         )
         if spec:
@@ -211,11 +209,6 @@ class Campaign:
 
 def _profile(plan: RunPlan, hold_s: float) -> BurstProfile:
     return BurstProfile(requests=plan.requests, within_s=plan.within_s, hold_s=hold_s, timeout_s=plan.timeout_s)
-
-
-def _versions(spec: TargetSpec | None) -> dict[str, str]:
-    distributions = spec.needs.distributions if spec else ()
-    return {"python": platform.python_version()} | {name: version(name) for name in distributions}
 
 
 def _tail(job: Job) -> str:

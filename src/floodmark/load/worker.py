@@ -85,11 +85,20 @@ class BurstWorker:
             timeout_s=order.profile.timeout_s,
         )
         self._burst = burst = Burst(work, clock=self._clock, new_epoll=get_original("select", "epoll"))
+        try:
+            report = self._drive(order, burst, at_s)
+        finally:
+            # Whatever happened, the next burst finds this worker free.
+            burst.close()
+            self._burst = self._order = None
+        self._send(messages.DONE, report)
+
+    def _drive(self, order: BurstOrder, burst: Burst, at_s: float) -> WorkerReport:
         gevent.sleep(max(0.0, at_s - self._clock()))
         started_s, started_cpu_s = self._clock(), time.process_time()
         cut_at_s = at_s + order.profile.longest_s
         ended_s = drive(burst, cut_at_s=cut_at_s, report=lambda: self._report(order, burst), clock=self._clock)
-        report = WorkerReport(
+        return WorkerReport(
             worker=order.worker,
             started_s=started_s,
             ended_s=ended_s,
@@ -99,9 +108,6 @@ class BurstWorker:
             open_files_limit=self.open_files_limit,
             cut=self._was_cut,
         )
-        burst.close()
-        self._send(messages.DONE, report)
-        self._burst = self._order = None
 
     def _report(self, order: BurstOrder, burst: Burst) -> bool:
         """Sends running counts and some finished hits; True where there may be more of these."""

@@ -1,0 +1,21 @@
+"""What a run was made with: the kind of machine, and versions. Facts for the manifest, no limits."""
+
+import platform
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+
+
+def host_facts() -> dict[str, str]:
+    """The machine this process runs on: kernel and processor kind."""
+    return {"kernel": f"{platform.system()} {platform.release()}", "machine": platform.machine()}
+
+
+def versions_of(distributions: Iterable[str]) -> dict[str, str]:
+    """Python's version and those of the distributions; one that is not installed as a distribution is left out."""
+    found = {"python": platform.python_version()}
+    for name in distributions:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
