@@ -1,0 +1,55 @@
+"""Tests run side by side (`make test`), but not those marked `alone`: what else runs would change what they measure."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    run_id = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run_id is None:
+        return (yield)
+    with _turn(run_id, is_alone=item.get_closest_marker("alone") is not None):
+        return (yield)
+
+
+@contextmanager
+def _turn(run_id: str, *, is_alone: bool) -> Iterator[None]:
+    """Waits until this test may run: many at once, or one alone. Who waits to be alone lets nobody else in."""
+    with _file(run_id, "turn") as turn:
+        with _file(run_id, "gate") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            fcntl.flock(turn, fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH)
+        yield  # closing the file gives the lock back
+
+
+@contextmanager
+def _file(run_id: str, name: str) -> Iterator[int]:
+    path = Path(tempfile.gettempdir()) / f"floodmark-tests-{run_id}.{name}"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The first process, which has no tests of its own under xdist, takes the lock files away."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    run_id = getattr(session.config, "floodmark_run_id", None)
+    for name in ("turn", "gate") if run_id else ():
+        (Path(tempfile.gettempdir()) / f"floodmark-tests-{run_id}.{name}").unlink(missing_ok=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """xdist's, in the first process: notes what the run is called."""
+    config = node.config  # type: ignore[attr-defined] # xdist's WorkerController
+    config.floodmark_run_id = node.workerinput["testrunuid"]  # type: ignore[attr-defined]
