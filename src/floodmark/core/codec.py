@@ -104,8 +104,18 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
 def _convert_union(choices: tuple[Any, ...], value: Any, where: str) -> Any:
     if value is None and type(None) in choices:
         return None
-    (hint,) = (choice for choice in choices if choice is not type(None))
-    return _convert(hint, value, where)
+    hints = [choice for choice in choices if choice is not type(None)]
+    return _convert(hints[0] if len(hints) == 1 else _of_kind(hints, value, where), value, where)
+
+
+def _of_kind(hints: list[Any], value: Any, where: str) -> Any:
+    """Which of several records this is: the one whose `KINDS` has the value's ``kind``."""
+    kind = value.get("kind") if isinstance(value, Mapping) else None
+    for hint in hints:
+        if kind in hint.KINDS:
+            return hint
+    known = ", ".join(name for hint in hints for name in hint.KINDS)
+    raise WireError(f"{where}: kind {_shown(kind)} is none of {known}")
 
 
 def _convert_tuple(arguments: tuple[Any, ...], value: Any, where: str) -> Any:

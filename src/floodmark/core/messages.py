@@ -4,15 +4,19 @@ Every type begins with ``floodmark_``, so that it meets no message of Locust's o
 the records below as plain data (`floodmark.core.codec`); `wire` in `Hello` is the version of this file.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from floodmark.core.address import Address
 from floodmark.core.codec import to_row
 from floodmark.core.hit import Hit
-from floodmark.core.profile import BurstProfile
+from floodmark.core.profile import LoadProfile
 from floodmark.core.sample import Sample, TargetLimits
+from floodmark.core.second import Second
+from floodmark.core.target import RequestSpec
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 
 # node to master
 HELLO = "floodmark_hello"
@@ -22,6 +26,7 @@ SAMPLES = "floodmark_samples"
 READY = "floodmark_ready"
 PULSE = "floodmark_pulse"
 HITS = "floodmark_hits"
+SECONDS = "floodmark_seconds"
 DONE = "floodmark_done"
 BYE = "floodmark_bye"
 
@@ -29,7 +34,7 @@ BYE = "floodmark_bye"
 PING = "floodmark_ping"
 WATCH = "floodmark_watch"
 REST = "floodmark_rest"
-BURST = "floodmark_burst"
+ORDER = "floodmark_order"
 FIRE = "floodmark_fire"
 CUT = "floodmark_cut"
 
@@ -88,38 +93,55 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BurstOrder:
-    """One worker's share of a burst: ids `first_id`, `first_id` + `step`, ... up to the profile's requests."""
+class LoadOrder:
+    """One worker's share of a load: ids `first_id`, `first_id` + `step`, ... of the profile's requests or connections.
+
+    `request.path` has its hold filled in. `sources` are the addresses to send from, of which a worker takes those that
+    are its host's; none: the kernel's choice. `verify` False: any certificate will do.
+    """
 
     worker: str
-    profile: BurstProfile
-    host: str
-    port: int
-    path: str
-    expect_status: int
-    expect_text: str
+    profile: LoadProfile
+    address: Address
+    request: RequestSpec
     first_id: int
     step: int
+    sources: tuple[str, ...] = ()
+    verify: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """A worker has its share prepared, or (`problem`) why it cannot take it."""
+    """A worker has its share prepared, or (`problem`) why it cannot take it.
+
+    `host` names the network namespace it sends from: workers with the same one share its source ports. `notes` are
+    worth telling the user, and no reason not to go on.
+    """
 
     worker: str
     problem: str | None
+    host: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fire:
-    """Release: the burst's first request is planned at `at_s` on the worker's own clock."""
+    """Release: the load's first request is planned at `at_s` on the worker's own clock.
+
+    Of the `slots` workers of its host this one is number `slot` (from 0): it takes that part of the source ports.
+    """
 
     at_s: float
+    slot: int = 0
+    slots: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulse:
-    """A worker's running counts, a few times a second. `at_s` on the worker's clock."""
+    """A worker's running counts, a few times a second. `at_s` on the worker's clock.
+
+    `connected` counts requests that got a connection, `open_connections` the connections there are now.
+    """
 
     worker: str
     at_s: float
@@ -128,6 +150,14 @@ class Pulse:
     connected: int
     answered: int
     failed: int
+    open_connections: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seconds:
+    """Whole seconds of a worker's steady load, in order."""
+
+    seconds: tuple[Second, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +174,13 @@ class HitRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReport:
-    """How a worker did during its burst, in its `DONE`.
+    """How a worker did during its load, in its `DONE`.
 
     `loop_lag_max_s` is the longest time the engine was away from its poll; `cpu_share` the process' CPU seconds per
     second of the burst; `late_max_s` the largest released minus planned. `cut`: it was ended before its time.
+    `outcomes` has all its requests by what became of them. `ports` is how many source ports it could choose from, over
+    all its addresses, and `time_wait_max` the most TIME_WAIT sockets seen in its network namespace; None: not known.
+    `reuses_time_wait`: its kernel takes the ports of these again where no others are left.
     """
 
     worker: str
@@ -158,3 +191,7 @@ class WorkerReport:
     cpu_share: float
     open_files_limit: int
     cut: bool = False
+    outcomes: dict[str, int] = dataclasses.field(default_factory=dict)
+    ports: int | None = None
+    time_wait_max: int | None = None
+    reuses_time_wait: bool | None = None

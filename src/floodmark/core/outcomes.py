@@ -18,7 +18,10 @@ class Outcome(StrEnum):
     WAITING = "waiting"
     """Still in line, or still being served, when the run ended: neither answered nor failed."""
     UNSENT = "unsent"
-    """Planned and never released: the run was interrupted, or its worker was lost."""
+    """Planned and never released: the run was interrupted, its worker was lost, or its time was over before its turn.
+
+    The last is the generator's doing: too few connections for the rate, or a worker without time.
+    """
 
     REFUSED = "refused"
     UNREACHABLE = "unreachable"

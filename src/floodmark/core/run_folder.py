@@ -1,11 +1,13 @@
 """The run folder: what one run leaves behind, and the seam between measuring and judging. No analysis here.
 
     run.json         the manifest: what was asked, of whom, with which versions and limits, and how the run ended
-    hits.jsonl       one row per planned request; the first line names the columns
+    hits.jsonl       one row per planned request, of a steady load a sample; the first line names the columns
+    seconds.jsonl    a steady load, per worker and second: counts and histograms
     samples.jsonl    one agent sample per line
     pulses.jsonl     the workers' running counts, for the live view
     workers.jsonl    one report per worker
     clocks.jsonl     clock readings of every node against the master's
+    steps/NN/        the bursts of a search, each a run folder of its own
     target.log       what the target printed; *.log what master, workers and agent printed
     verdict.json     made by ``floodmark report``, like report.html and waterline.svg: made again from the rest
 
@@ -28,9 +30,10 @@ from floodmark.core.codec import field_types, from_plain, from_row, to_plain, to
 from floodmark.core.errors import RunFolderError, WireError
 from floodmark.core.hit import Hit
 from floodmark.core.messages import WorkerReport
-from floodmark.core.profile import BurstProfile
+from floodmark.core.profile import Profile
 from floodmark.core.sample import Sample, TargetLimits
-from floodmark.core.target import ExpectSpec
+from floodmark.core.second import Second
+from floodmark.core.target import ExpectSpec, RequestSpec
 
 FORMAT = 1
 RUNS_FOLDER = "runs"
@@ -40,6 +43,8 @@ SAMPLES = "samples.jsonl"
 PULSES = "pulses.jsonl"
 WORKERS = "workers.jsonl"
 CLOCKS = "clocks.jsonl"
+SECONDS = "seconds.jsonl"
+STEPS = "steps"
 TARGET_LOG = "target.log"
 VERDICT = "verdict.json"
 REPORT = "report.html"
@@ -69,8 +74,28 @@ class HoldProbe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SearchStep:
+    """One burst of a search: its folder below the search's, and what its verdict was, once there is one.
+
+    `ceiling` None where none was proven; `peak` the most seen in service; `answered` of `requests`.
+    """
+
+    folder: str
+    requests: int
+    judged: bool = False
+    valid: bool = False
+    ceiling: int | None = None
+    peak: int = 0
+    answered: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """The run as a whole. `fired_s` is the first planned release, `cut_s` the end of the load: master's clock."""
+    """The run as a whole. `fired_s` is the first planned release, `cut_s` the end of the load: master's clock.
+
+    `steps` are a search's, and only a search has some. `sources` are the addresses that load was to come from, none:
+    the kernel's choice. `request` is what was sent and which answer counted.
+    """
 
     format: int = FORMAT
     run_id: str
@@ -79,7 +104,7 @@ class Manifest:
     target: str
     summary: str = ""
     url: str
-    profile: BurstProfile
+    profile: Profile
     hold_known: bool
     workers: int
     beat_s: float
@@ -93,6 +118,10 @@ class Manifest:
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     host: dict[str, str] = dataclasses.field(default_factory=dict)
     command: tuple[str, ...] = ()
+    request: RequestSpec = dataclasses.field(default_factory=RequestSpec)
+    sources: tuple[str, ...] = ()
+    verify: bool = True
+    steps: tuple[SearchStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +134,7 @@ class Recording:
     samples: tuple[Sample, ...]
     workers: tuple[WorkerReport, ...]
     clocks: tuple[ClockReading, ...]
+    seconds: tuple[Second, ...] = ()
 
 
 def new_run_path(target: str) -> Path:
@@ -188,6 +218,7 @@ class RunFolder:
             samples=tuple(self._read_records(SAMPLES, Sample)),
             workers=tuple(self._read_records(WORKERS, WorkerReport)),
             clocks=tuple(self._read_records(CLOCKS, ClockReading)),
+            seconds=tuple(self._read_records(SECONDS, Second)),
         )
 
     def _append(self, name: str, lines: list[Any], header: Any = None) -> None:

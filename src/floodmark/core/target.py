@@ -1,6 +1,7 @@
 """A server under test as its ``target.toml`` describes it: checked once, here. Nothing is started."""
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,17 +65,25 @@ class ReadySpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSpec:
-    """The request to send and the answer that counts. `path` may use ``{id}`` and ``{hold}``."""
+    """The request to send and the answer that counts: its status, a text in its body, a regular expression found there.
+
+    `path` may use ``{id}`` and ``{hold}``. An empty `contains` or `matches` asks for nothing.
+    """
 
     path: str = "/?id={id}&hold={hold}"
     status: int = 200
     contains: str = ""
+    matches: str = ""
 
     def __post_init__(self) -> None:
         """Refuses what can never be sent or answered."""
         _prove_path(self.path)
         if self.status not in STATUSES:
             raise ValueError(f"status {self.status}: give an HTTP status from {STATUSES.start} to {STATUSES.stop - 1}")
+        try:
+            re.compile(self.matches.encode())
+        except re.error as error:
+            raise ValueError(f"matches {self.matches!r}: not a regular expression: {error}") from None
 
     @property
     def holds(self) -> bool:

@@ -86,12 +86,16 @@ def test_a_clock_reading_goes_both_ways():
         ("http://[::1]:9000/", "::1", 9000, "/", "[::1]:9000"),
         ("http://localhost", "localhost", 80, "/", "localhost:80"),
         ("http://h:1?a=b", "h", 1, "/?a=b", "h:1"),
+        ("https://h/x", "h", 443, "/x", "h:443"),
+        ("https://[::1]:8443", "::1", 8443, "/", "[::1]:8443"),
     ],
 )
 def test_a_url_is_taken_apart(url, host, port, path, authority):
     address = parse_url(url)
-    assert address == Address(host=host, port=port, path=path)
+    assert address == Address(host=host, port=port, path=path, scheme=url.partition(":")[0])
     assert address.authority == authority
+    assert address.is_secure == url.startswith("https:")
+    assert address.url == f"{address.scheme}://{authority}{path}"
 
 
 @pytest.mark.parametrize(
@@ -101,11 +105,6 @@ def test_what_is_no_http_url_is_refused_with_the_url_in_the_words(url):
     with pytest.raises(UsageError) as caught:
         parse_url(url)
     assert repr(url) in str(caught.value)
-
-
-def test_https_is_refused_with_a_way_out():
-    with pytest.raises(UsageError, match="https is not supported yet"):
-        parse_url("https://h/")
 
 
 def test_evidence_is_read_from_among_other_metrics():
@@ -171,6 +170,7 @@ def test_a_target_file_is_read_with_defaults_from_its_folder(tmp_path):
         ('[start]\ncommand = ["a"]\n[ready]\ntimeout_s = -3\n', "timeout_s -3"),
         ('[start]\ncommand = ["a"]\n[request]\npath = "no-slash"\n', "path 'no-slash': must begin with '/'"),
         ('[start]\ncommand = ["a"]\n[request]\nstatus = 9999\n', "status 9999"),
+        ('[start]\ncommand = ["a"]\n[request]\nmatches = "(a"\n', "matches '(a': not a regular expression"),
         ('[start]\ncommand = ["a"]\n[limits]\nnofile = 0\n', "nofile 0"),
     ],
 )
