@@ -16,6 +16,7 @@ import pytest
 from floodmark.core.outcomes import Outcome
 from floodmark.engine.client import Client
 from floodmark.engine.connection import READ_BYTES, READS_PER_TURN
+from floodmark.engine.dial import Dial
 from floodmark.engine.endpoint import Endpoint
 from floodmark.engine.exchange import Exchange
 from floodmark.engine.line import Line
@@ -49,10 +50,10 @@ def no_descriptor_is_left() -> Iterator[None]:
 class Server:
     """Serves each connection it gets with the next behaviour, the last one for all that follow."""
 
-    def __init__(self, *behaviours: Behaviour) -> None:
+    def __init__(self, *behaviours: Behaviour, port: int = 0) -> None:
         self.connections = 0
         self._behaviours = behaviours
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self._threads: list[threading.Thread] = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
@@ -61,7 +62,8 @@ class Server:
         return self._listener.getsockname()
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # it was shut down already
+            self._listener.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
         self._listener.close()
@@ -94,7 +96,7 @@ class Driver:
         self._waiter.register(self.client.fileno(), select.POLLIN)
         endpoint = Endpoint(family=socket.AF_INET, sockaddr=server.sockaddr, authority="hostile")
         self.route = Route(
-            endpoint=endpoint, connect_timeout_s=connect_timeout_s, response_timeout_s=response_timeout_s
+            dial=Dial(endpoint=endpoint), connect_timeout_s=connect_timeout_s, response_timeout_s=response_timeout_s
         )
 
     def _set_due(self, due_s: float) -> None:
@@ -417,7 +419,9 @@ def test_a_refused_connection_fails_at_once_and_the_line_lives_on():
     with driven(answering(OK)) as (driver, server):
         with socket.create_server(("127.0.0.1", 0)) as gone:
             closed = Endpoint(family=socket.AF_INET, sockaddr=gone.getsockname(), authority="gone")
-        line = driver.client.line(Route(endpoint=closed, connect_timeout_s=DEADLINE_S, response_timeout_s=DEADLINE_S))
+        line = driver.client.line(
+            Route(dial=Dial(endpoint=closed), connect_timeout_s=DEADLINE_S, response_timeout_s=DEADLINE_S)
+        )
         assert [driver.send(line).outcome for _ in range(2)] == [Outcome.REFUSED] * 2
         assert server.connections == 0
         assert driver.client.open_lines == 0
@@ -464,7 +468,7 @@ def test_a_connection_that_is_never_taken_is_a_connect_timeout():
     # A full accept queue drops the SYN: the connection stays under way.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, driven(answering(OK)) as (driver, _):
         endpoint = Endpoint(family=socket.AF_INET, sockaddr=full.getsockname(), authority="full")
-        route = Route(endpoint=endpoint, connect_timeout_s=0.2, response_timeout_s=DEADLINE_S)
+        route = Route(dial=Dial(endpoint=endpoint), connect_timeout_s=0.2, response_timeout_s=DEADLINE_S)
         with socket.create_connection(full.getsockname()):
             failed = driver.send(driver.client.line(route))
         assert (failed.outcome, failed.error) == (Outcome.CONNECT_TIMEOUT, "not connected within 0.2 s")

@@ -24,6 +24,9 @@ from test_client_hostile import (
 )
 
 from floodmark.core.outcomes import Outcome
+from floodmark.engine.connection import READS_PER_TURN
+from floodmark.engine.dial import Dial
+from floodmark.engine.exchange import Exchange
 from floodmark.engine.route import Route
 
 pytestmark = [
@@ -65,9 +68,7 @@ def driven(
     server = Server(behave)
     driver = Driver(server, DEADLINE_S, response_timeout_s)
     driver.route = Route(
-        endpoint=driver.route.endpoint,
-        tls=context,
-        server_name=name,
+        dial=Dial(endpoint=driver.route.dial.endpoint, tls=context, server_name=name),
         connect_timeout_s=DEADLINE_S,
         response_timeout_s=response_timeout_s,
     )
@@ -104,6 +105,27 @@ def test_large_bodies_go_both_ways(certificate):
         assert [driver.send(line, request).body for _ in range(2)] == [body] * 2
         assert received[:2] == [request] * 2
         assert server.connections == 1
+
+
+def test_records_that_were_taken_from_the_kernel_at_once_are_all_read(certificate):
+    """More of them than one turn reads, and nothing comes after them that an event could tell of."""
+    size_bytes, has_sent = 2 * READS_PER_TURN, threading.Event()
+
+    def behave(client: socket.socket) -> None:
+        read_request(client)
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size_bytes)
+        for _ in range(size_bytes):
+            client.sendall(b"x")
+        has_sent.set()
+        client.recv(1)
+
+    with driven(encrypted(certificate, behave), trusting(certificate)) as (driver, _):
+        line, exchange = driver.client.line(driver.route), Exchange(GET, lambda: None, is_head=False)
+        line.start(exchange)
+        driver.until(lambda: exchange.sent_s is not None)
+        assert has_sent.wait(DEADLINE_S)
+        driver.until(lambda: exchange.outcome is not None)
+        assert (exchange.outcome, len(exchange.body)) == (Outcome.ANSWERED, size_bytes)
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(certificate):

@@ -22,6 +22,7 @@ from floodmark.core.outcomes import Outcome
 from floodmark.engine.burst import Burst, BurstWork, run_burst
 from floodmark.engine.check import AnswerCheck
 from floodmark.engine.connection import READ_BYTES, READS_PER_TURN
+from floodmark.engine.dial import Dial
 from floodmark.engine.endpoint import Endpoint
 from floodmark.engine.request import render_get
 
@@ -89,7 +90,7 @@ def burst_at(
     now_s = clock()
     work = BurstWork(
         worker="w1",
-        endpoint=endpoint,
+        dial=Dial(endpoint=endpoint),
         requests=tuple((number, now_s) for number in range(1, count + 1)),
         render=render_get("/?id={id}", endpoint.authority),
         check=AnswerCheck(status=200, text=text),
@@ -103,7 +104,7 @@ def big_hit_of(behave: Behaviour, is_over: threading.Event | None = None) -> Hit
     with server(behave) as endpoint:
         work = BurstWork(
             worker="w1",
-            endpoint=endpoint,
+            dial=Dial(endpoint=endpoint),
             requests=((1, time.monotonic()),),
             render=lambda _: BIG_REQUEST,
             check=AnswerCheck(),
@@ -384,6 +385,34 @@ def test_a_port_that_nobody_listens_on_refuses() -> None:
     assert (hit.outcome, hit.error, hit.connected_s) == (Outcome.REFUSED, "Connection refused", None)
 
 
+def test_ten_thousand_refusals_are_ten_thousand_outcomes() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        endpoint = Endpoint(family=socket.AF_INET, sockaddr=bound.getsockname(), authority="nobody")
+        burst = burst_at(endpoint, count=10_000)
+        hits = run_burst(burst, timeout_s=DEADLINE_S)
+    assert Counter(hit.outcome for hit in hits) == {Outcome.REFUSED: 10_000}
+    assert len({hit.id for hit in hits}) == burst.counts.failed == 10_000
+
+
+def test_a_close_with_the_request_unread_is_a_reset() -> None:
+    """The kernel resets a connection that is closed with bytes nobody read (tcp_close in net/ipv4/tcp.c)."""
+
+    def close_unread(client: socket.socket) -> None:
+        client.recv(1, socket.MSG_PEEK)
+
+    assert hit_of(close_unread).outcome is Outcome.RESET
+
+
+def test_an_answer_before_a_close_with_the_request_unread_counts() -> None:
+    def answer_unread(client: socket.socket) -> None:
+        client.recv(1, socket.MSG_PEEK)
+        client.sendall(OK)
+        wait_until_acknowledged(client)
+
+    assert hit_of(answer_unread).outcome is Outcome.ANSWERED
+
+
 def test_a_full_accept_queue_is_a_connect_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
         endpoint = Endpoint(family=socket.AF_INET, sockaddr=listener.getsockname(), authority="full")
@@ -536,13 +565,14 @@ PORTS_SCRIPT = """
 import collections, socket, time
 from floodmark.engine.burst import Burst, BurstWork
 from floodmark.engine.check import AnswerCheck
+from floodmark.engine.dial import Dial
 from floodmark.engine.endpoint import Endpoint
 from floodmark.engine.request import render_get
 
 with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
     work = BurstWork(
         worker="w1",
-        endpoint=Endpoint(family=socket.AF_INET, sockaddr=listener.getsockname(), authority="silent"),
+        dial=Dial(endpoint=Endpoint(family=socket.AF_INET, sockaddr=listener.getsockname(), authority="silent")),
         requests=tuple((number, time.monotonic()) for number in range(1, 31)),
         render=render_get("/", "silent"),
         check=AnswerCheck(),

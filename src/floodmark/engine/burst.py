@@ -19,7 +19,7 @@ from floodmark.core.outcomes import Outcome
 from floodmark.engine.check import AnswerCheck
 from floodmark.engine.connection import ANY_EVENT, Connection
 from floodmark.engine.counts import Counts
-from floodmark.engine.endpoint import Endpoint
+from floodmark.engine.dial import Dial
 
 RELEASES_PER_STEP = 64
 """About 3 ms of opening connections, then events get their turn."""
@@ -58,7 +58,7 @@ class BurstWork:
     """
 
     worker: str
-    endpoint: Endpoint
+    dial: Dial
     requests: tuple[tuple[int, float], ...]
     render: Callable[[int], bytes]
     check: AnswerCheck
@@ -119,6 +119,7 @@ class Burst:
             connected=self._connected,
             answered=self._answered,
             failed=self._failed,
+            open_connections=len(self._open),
         )
 
     def fileno(self) -> int:
@@ -178,9 +179,9 @@ class Burst:
 
     def _open_one(self, connection: Connection) -> None:
         work = self._work
+        connection.open(work.dial, self._next, work.render(connection.id), self._clock)
         self._next += 1
         self._released += 1
-        connection.open(work.endpoint, work.render(connection.id), self._clock)
         if connection.released_s is not None:
             self.late_max_s = max(self.late_max_s, connection.released_s - connection.planned_s)
         if connection.connected_s is not None:

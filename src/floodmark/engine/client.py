@@ -10,6 +10,7 @@ from collections.abc import Callable
 from itertools import count
 from math import inf
 from select import EPOLLET
+from sys import maxsize
 from time import monotonic
 from typing import Protocol
 
@@ -43,11 +44,13 @@ class Client:
         """
         self.clock = clock
         self.heads = KnownHeads()
+        self.keep_bytes = maxsize
         self._on_due = on_due
         self._epoll = (new_epoll or select.epoll)()
         self._lines: dict[int, Line] = {}
         self._reminders: list[tuple[float, int, Line]] = []
         self._sequence = count()
+        self._numbers = count()
 
     @property
     def open_lines(self) -> int:
@@ -60,7 +63,7 @@ class Client:
 
     def line(self, route: Route) -> Line:
         """A new line; it opens nothing until its first exchange."""
-        return Line(self, route)
+        return Line(self, route, next(self._numbers))
 
     def step(self) -> None:
         """Handles what is ready, a bounded part of it; wakes callers, who may start exchanges meanwhile."""

@@ -5,15 +5,16 @@ import os
 from _socket import socket  # the kernel's own: gevent's patched one would wait behind our back
 from collections.abc import Callable
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP
-from socket import SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM
+from ssl import SSLError
 
 from floodmark.core.evidence import HandlerEvidence, parse_server_timing
 from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
 from floodmark.engine.check import AnswerCheck
-from floodmark.engine.endpoint import Endpoint
+from floodmark.engine.dial import Dial
 from floodmark.engine.failure import AFTER_ESTABLISHED, outcome_of
 from floodmark.engine.response import MalformedResponseError, ResponseParser
+from floodmark.engine.tls import TlsSocket, words_of
 
 ANY_EVENT = EPOLLIN | EPOLLOUT | EPOLLRDHUP
 """What a connection can be told without being asked again; EPOLLERR and EPOLLHUP come unasked (epoll_ctl(2))."""
@@ -24,14 +25,13 @@ READ_BYTES = 65_536
 READS_PER_TURN = 16
 """A server that sends without end gets 1 MiB per turn: the other connections wait no longer than that takes."""
 
-_TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
 _HUNG_UP = EPOLLRDHUP | EPOLLHUP | EPOLLERR
 _READABLE = EPOLLIN | _HUNG_UP
 _UNDER_WAY = (0, errno.EINPROGRESS)
 
 
 class Connection:
-    """One request from its release to its outcome; times as in `Hit`.
+    """One request from its release to its outcome; times as in `Hit`. Over TLS, connected is TCP's word.
 
     Closing comes at once with the outcome. Who closes first keeps the port in TIME_WAIT for a minute: this side where
     the answer's last byte arrives before the server's FIN. So a burst uses up to one port per request for a minute.
@@ -70,31 +70,26 @@ class Connection:
         self.local_port: int | None = None
         self.fd = -1
         self.has_more = False  # stopped reading with bytes left: no new event will say so
-        self._socket: socket | None = None
+        self._socket: socket | TlsSocket | None = None
         self._unsent = b""
         self._parser: ResponseParser | None = None
         self._received_bytes = 0
         self._failed_code = 0  # errno of a send that failed: judged when what had arrived is read
 
-    def open(
-        self,
-        endpoint: Endpoint,
-        request: bytes,
-        clock: Callable[[], float],
-        new_socket: Callable[[int, int], socket] = socket,
-    ) -> None:
-        """Begins to connect, and sends what already goes: over loopback the connection is there at once."""
+    def open(self, dial: Dial, number: int, request: bytes, clock: Callable[[], float]) -> None:
+        """Begins to connect, and sends what already goes: over loopback the connection is there at once.
+
+        `number` chooses among the source addresses.
+        """
+        self.released_s = clock()
         try:
-            opened = new_socket(endpoint.family, _TYPE)
+            opened, code = dial.open(number)
         except OSError as error:
-            self.released_s = clock()
-            self.fail(error.errno or 0, clock())
+            self.finish(outcome_of(error.errno or 0, connected=False), error.strerror or str(error), clock())
             return
         self._socket = opened
         self.fd = opened.fileno()
         self._unsent = request
-        self.released_s = clock()
-        code = opened.connect_ex(endpoint.sockaddr)
         if code in _UNDER_WAY:
             self._send(opened, clock)
             if self._failed_code in AFTER_ESTABLISHED:
@@ -116,6 +111,8 @@ class Connection:
         self.has_more = False
         if self._unsent and not self._failed_code:
             self._send(opened, clock)
+            if self.outcome is not None:
+                return True
         if self._failed_code and self._failed_code not in AFTER_ESTABLISHED:
             self.fail(self._failed_code, clock())
         elif self._failed_code or (events & _READABLE and self.connected_s is not None):
@@ -182,11 +179,17 @@ class Connection:
         timing = self._parser.server_timing if self._parser else ""
         return parse_server_timing(timing) if timing else None
 
-    def _send(self, opened: socket, clock: Callable[[], float]) -> None:
+    def _send(self, opened: socket | TlsSocket, clock: Callable[[], float]) -> None:
         """Sends what goes. A send that is taken is also the proof that the connection is established."""
         try:
             count = opened.send(self._unsent)
         except BlockingIOError:
+            # Of TLS the handshake may still have got somewhere.
+            if self.connected_s is None and isinstance(opened, TlsSocket) and opened.is_connected:
+                self.connected_s = clock()
+            return
+        except SSLError as error:
+            self.finish(Outcome.TLS_FAILED, words_of(error), clock())
             return
         except OSError as error:
             self._failed_code = error.errno or errno.EPIPE
@@ -200,7 +203,7 @@ class Connection:
         if not self._unsent:
             self.sent_s = now_s
 
-    def _receive(self, opened: socket, events: int, check: AnswerCheck, clock: Callable[[], float]) -> None:
+    def _receive(self, opened: socket | TlsSocket, events: int, check: AnswerCheck, clock: Callable[[], float]) -> None:
         """Reads until nothing is left, the answer is complete, or this turn is over."""
         for _ in range(READS_PER_TURN):
             try:
@@ -208,6 +211,9 @@ class Connection:
             except BlockingIOError:
                 if self._failed_code:
                     self.fail(self._failed_code, clock())
+                return
+            except SSLError as error:
+                self._fail_tls(error, clock())
                 return
             except OSError as error:
                 self.fail(error.errno or errno.ECONNRESET, clock())
@@ -218,8 +224,9 @@ class Connection:
             self._take(data, check, clock())
             if self.outcome is not None:
                 return
-            # A short read emptied the socket (epoll(7)); what comes later is a new event.
-            if len(data) < READ_BYTES and not events & _HUNG_UP and not self._failed_code:
+            # A short read emptied the socket (epoll(7)); what comes later is a new event. A TLS record is always short.
+            is_short = len(data) < READ_BYTES and type(opened) is not TlsSocket
+            if is_short and not events & _HUNG_UP and not self._failed_code:
                 return
         self.has_more = True
 
@@ -237,6 +244,13 @@ class Connection:
         if is_complete:
             self._judge(parser, check, now_s)
 
+    def _fail_tls(self, error: SSLError, now_s: float) -> None:
+        """Where a send failed before, that is what went wrong."""
+        if self._failed_code:
+            self.fail(self._failed_code, now_s)
+        else:
+            self.finish(Outcome.TLS_FAILED, words_of(error), now_s)
+
     def _take_end(self, check: AnswerCheck, now_s: float) -> None:
         """The peer sends no more: the end of an answer that has no other, or the end of hope."""
         if self._failed_code:
@@ -251,9 +265,9 @@ class Connection:
         self.finish(outcome, error, now_s)
 
 
-def _port_of(opened: socket) -> int | None:
+def _port_of(opened: socket | TlsSocket) -> int | None:
     """The local port; None where there is none, or no longer one."""
     try:
-        return opened.getsockname()[1] or None
+        return int(opened.getsockname()[1]) or None
     except OSError:
         return None

@@ -1,4 +1,4 @@
-"""How far a burst is, in five numbers. A record only."""
+"""How far a load is, in six numbers. A record only."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Counts:
     """Running totals of requests: `connected` at some time; `failed` in the sense of `Outcome.failed`.
 
-    planned = answered + failed + those with no outcome yet; after the burst the rest are waiting and unsent.
+    planned = answered + failed + those with no outcome yet; after the load the rest are waiting and unsent. In a closed
+    loop each request is planned when it is released. `open_connections` is no total: those there are now.
     """
 
     planned: int
@@ -15,3 +16,4 @@ class Counts:
     connected: int
     answered: int
     failed: int
+    open_connections: int = 0

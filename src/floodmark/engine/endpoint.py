@@ -17,11 +17,15 @@ PROBE_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where to connect. `sockaddr` is numeric: no connection looks a name up. `authority` is for Host."""
+    """Where to connect. `sockaddr` is numeric: no connection looks a name up.
+
+    `authority` is for Host, `server_name` is what a certificate must be for: the host in ASCII, without a zone.
+    """
 
     family: int
     sockaddr: tuple[str | int | bytes, ...]
     authority: str
+    server_name: str = ""
 
 
 def resolve(
@@ -38,11 +42,12 @@ def resolve(
     """
     try:
         found = (look_up or socket.getaddrinfo)(address.host, address.port, type=socket.SOCK_STREAM)
-        authority = Address(host=_ascii(address.host), port=address.port).authority
+        host = _ascii(address.host)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{address.url}: no address for the host {address.host!r}: {reason}; check its name") from None
-    endpoints = [Endpoint(family=row[0], sockaddr=row[4], authority=authority) for row in found]
+    authority, name = Address(host=host, port=address.port).authority, host.partition("%")[0]
+    endpoints = [Endpoint(family=row[0], sockaddr=row[4], authority=authority, server_name=name) for row in found]
     if len(endpoints) == 1:
         return endpoints[0]
     return next((endpoint for endpoint in endpoints if _accepts(endpoint, timeout_s)), endpoints[0])

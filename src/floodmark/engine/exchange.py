@@ -36,8 +36,9 @@ class Exchange:
     """A request on its way, and its answer. It has ended once `outcome` is set; times are on the client's clock.
 
     `outcome` is ANSWERED for every complete answer, whatever its status. `head` is None without one; `body` is whole,
-    its content not decoded. `wake` is called once, with no argument, when the exchange ended, except where it ended
-    within `Line.start`.
+    its content not decoded, but of one that comes in pieces a board may keep less (`Switchboard.keep_bytes`);
+    `body_bytes` counts all of it. `ended_s` is `first_byte_s` where the answer came in one piece. `wake` is called
+    once, with no argument, when the exchange ended, except where it ended within `Line.start`.
     """
 
     # Defaults of the class: not to set what most exchanges have in common saves a tenth of their making.
@@ -50,6 +51,7 @@ class Exchange:
     error: str | None = None
     head: Head | None = None
     body = b""
+    body_bytes = 0
 
     def __init__(
         self,

@@ -10,9 +10,7 @@ from _socket import socket  # the kernel's own: gevent's patched one would wait 
 from collections.abc import Callable
 from math import inf
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLRDHUP
-from socket import SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM
 from ssl import SSLError
-from sys import maxsize
 from typing import Protocol
 
 from floodmark.core.outcomes import Outcome
@@ -22,9 +20,8 @@ from floodmark.engine.failure import AFTER_ESTABLISHED, outcome_of
 from floodmark.engine.known_heads import END, END_BYTES, KnownHeads, head_of
 from floodmark.engine.response import MalformedResponseError, ResponseParser
 from floodmark.engine.route import Route
-from floodmark.engine.tls import TlsSocket
+from floodmark.engine.tls import TlsSocket, words_of
 
-_TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
 _HUNG_UP = EPOLLRDHUP | EPOLLHUP | EPOLLERR
 _READABLE = EPOLLIN | _HUNG_UP
 _UNDER_WAY = (0, errno.EINPROGRESS)
@@ -36,6 +33,8 @@ class Switchboard(Protocol):
 
     clock: Callable[[], float]
     heads: KnownHeads
+    keep_bytes: int
+    """How much of a body is kept where it comes in pieces."""
 
     def watch(self, line: "Line") -> None:
         """Begins to tell the line of its socket's events. Raises `OSError`."""
@@ -61,6 +60,7 @@ class Line:
         "_failed_code",
         "_find_head",
         "_is_connected",
+        "_number",
         "_parser",
         "_read_head",
         "_received_bytes",
@@ -74,8 +74,10 @@ class Line:
         "reminder_s",
     )
 
-    def __init__(self, board: Switchboard, route: Route) -> None:
+    def __init__(self, board: Switchboard, route: Route, number: int = 0) -> None:
+        """`number` chooses among the route's source addresses."""
         self.fd = -1
+        self._number = number
         self.deadline_s = inf
         self.reminder_s = inf  # when the board will call `expire`
         self._board = board
@@ -129,7 +131,8 @@ class Line:
             return
         if self._unsent or self._failed_code:
             self._advance(events)
-        elif events & _READABLE and self._socket is not None:
+        elif self._socket is not None and (events & _READABLE or type(self._socket) is TlsSocket):
+            # Of what a TLS socket has taken from the kernel already no event tells.
             self._receive(exchange, self._socket, events)
         if exchange.outcome is not None:
             exchange.wake()  # which may start the next exchange on this line
@@ -158,13 +161,11 @@ class Line:
         self._is_connected = self._was_kept = False
         self._failed_code = 0
         try:
-            opened = socket(route.endpoint.family, _TYPE)
+            self._socket, code = route.dial.open(self._number)
         except OSError as error:
-            self._fail(error.errno or 0)
+            self._finish(outcome_of(error.errno or 0, connected=False), error.strerror or str(error))
             return
-        code = opened.connect_ex(route.endpoint.sockaddr)
-        self._socket = TlsSocket(opened, route.tls, route.server_name) if route.tls else opened
-        self.fd = opened.fileno()
+        self.fd = self._socket.fileno()
         if code not in _UNDER_WAY:
             self._fail(code)
             return
@@ -191,8 +192,9 @@ class Line:
             return
         except OSError as error:
             self._failed_code = error.errno or errno.EPIPE
-            if self._failed_code in AFTER_ESTABLISHED:
+            if self._failed_code in AFTER_ESTABLISHED and not self._is_connected:
                 self._is_connected = True
+                exchange.connected_s = self._clock()
             return
         now_s = self._clock()
         if not self._is_connected:
@@ -220,7 +222,7 @@ class Line:
                 return
         if self._failed_code and self._failed_code not in AFTER_ESTABLISHED:
             self._fail(self._failed_code)
-        elif self._failed_code or (events & _READABLE and self._is_connected):
+        elif self._failed_code or (self._is_connected and (events & _READABLE or type(opened) is TlsSocket)):
             self._receive(exchange, opened, events)
 
     def _receive(self, exchange: Exchange, opened: socket | TlsSocket, events: int) -> None:
@@ -259,13 +261,19 @@ class Line:
         head = data[:size_bytes]
         known = self._find_head(head) or self._read_head(head)
         if known is not None and len(data) - size_bytes == known.body_bytes and not exchange.is_head:
+            self._received_bytes = len(data)
             exchange.head = known.head
             exchange.body = data[size_bytes:]
+            exchange.body_bytes = known.body_bytes
             exchange.ended_s = exchange.first_byte_s
             self._answer(exchange, known.keeps_alive, events)
             return
-        parser = self._parser = ResponseParser(keep_bytes=maxsize, keeps_fields=True, ends_with_head=exchange.is_head)
+        parser = self._parser = ResponseParser(
+            keep_bytes=self._board.keep_bytes, keeps_fields=True, ends_with_head=exchange.is_head
+        )
         self._take(exchange, data, parser, events)
+        if exchange.outcome is _ANSWERED:
+            exchange.ended_s = exchange.first_byte_s  # it came in one piece
 
     def _take(self, exchange: Exchange, data: bytes, parser: ResponseParser, events: int) -> None:
         self._received_bytes += len(data)
@@ -289,6 +297,7 @@ class Line:
     def _take_all(self, exchange: Exchange, parser: ResponseParser, events: int) -> None:
         exchange.head = head_of(parser)
         exchange.body = bytes(parser.body)
+        exchange.body_bytes = parser.body_bytes
         exchange.ended_s = self._clock()
         self._parser = None
         self._answer(exchange, parser.keeps_alive, events)
@@ -361,8 +370,3 @@ class Line:
         except OSError:
             pass
         self._hang_up()
-
-
-def words_of(error: SSLError) -> str:
-    """What went wrong with TLS, in OpenSSL's words."""
-    return getattr(error, "verify_message", None) or error.reason or str(error)

@@ -12,16 +12,17 @@ ID_FIELD = "{id}"
 SAFE = "%/?:@!$&'()*+,;=~-._"
 
 
-def render_get(path_template: str, authority: str) -> Callable[[int], bytes]:
+def render_get(path_template: str, authority: str, *, keeps_alive: bool = False) -> Callable[[int], bytes]:
     """What makes the GET of one id: ``{id}`` in the path, however often, becomes the number.
 
-    `authority` is the Host header's value. The connection is asked to be closed after the one answer.
+    `authority` is the Host header's value. The connection is asked to be closed after the one answer, except where it
+    `keeps_alive`.
     """
     pieces = [quote(piece, safe=SAFE).encode() for piece in path_template.split(ID_FIELD)]
     pieces[0] = b"GET " + pieces[0]
+    ending = "" if keeps_alive else "Connection: close\r\n"
     pieces[-1] += (
-        f" HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: floodmark/{__version__}\r\n"
-        "Accept: */*\r\nConnection: close\r\n\r\n"
+        f" HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: floodmark/{__version__}\r\nAccept: */*\r\n{ending}\r\n"
     ).encode("ascii")
 
     def render(request_id: int) -> bytes:

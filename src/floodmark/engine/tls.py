@@ -2,9 +2,25 @@
 
 import ssl
 from _socket import socket
+from functools import lru_cache
 
 RAW_READ_BYTES = 65_536
 """Four TLS records of the largest size (RFC 8446, section 5.1)."""
+
+
+@lru_cache(maxsize=2)  # making one reads every authority of the host
+def tls_context(*, verify: bool) -> ssl.SSLContext:
+    """What all connections of a process share. It checks certificate and host name, unless `verify` is False."""
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def words_of(error: ssl.SSLError) -> str:
+    """What went wrong with TLS, in OpenSSL's words."""
+    return getattr(error, "verify_message", None) or error.reason or str(error)
 
 
 class TlsSocket:
@@ -26,6 +42,11 @@ class TlsSocket:
     def fileno(self) -> int:
         """The socket's descriptor."""
         return self._socket.fileno()
+
+    def getsockname(self) -> tuple[str | int, ...]:
+        """The socket's own address."""
+        name: tuple[str | int, ...] = self._socket.getsockname()
+        return name
 
     def send(self, data: bytes) -> int:
         """Sends all of `data` or raises; called again with the same `data`, it goes on."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from floodmark.core.outcomes import Outcome
 from floodmark.engine.burst import BEAT_S, RELEASES_PER_STEP, Burst, BurstWork, Epoll, run_burst
 from floodmark.engine.check import AnswerCheck
+from floodmark.engine.dial import Dial
 from floodmark.engine.endpoint import Endpoint
 from floodmark.engine.request import render_get
 
@@ -80,7 +81,7 @@ def endpoint_of(opened: socket.socket) -> Endpoint:
 def work_for(endpoint: Endpoint, *planned_s: float, timeout_s: float | None = None) -> BurstWork:
     return BurstWork(
         worker="w1",
-        endpoint=endpoint,
+        dial=Dial(endpoint=endpoint),
         requests=tuple(enumerate(planned_s, start=1)),
         render=render_get("/{id}", endpoint.authority),
         check=AnswerCheck(),

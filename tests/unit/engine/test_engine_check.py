@@ -1,6 +1,11 @@
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from floodmark.core.outcomes import Outcome
+from floodmark.core.target import RequestSpec
 from floodmark.engine.check import KEPT_BODY_BYTES, AnswerCheck
 
 
@@ -33,3 +38,30 @@ def test_the_error_says_what_the_server_said() -> None:
 def test_no_body_is_kept_where_no_text_is_looked_for() -> None:
     assert AnswerCheck().kept_body_bytes == 0
     assert AnswerCheck(text=b"x").kept_body_bytes == KEPT_BODY_BYTES
+
+
+def test_a_pattern_is_found_anywhere_in_the_body() -> None:
+    check = AnswerCheck.of(RequestSpec(matches=r"id=\d+"))
+    assert check.judge(200, "OK", bytearray(b"say id=17.")) == (Outcome.ANSWERED, None)
+    assert check.kept_body_bytes == KEPT_BODY_BYTES
+
+
+def test_a_body_without_a_match_is_a_wrong_answer_that_names_the_pattern() -> None:
+    outcome, error = AnswerCheck.of(RequestSpec(matches=r"id=\d+")).judge(200, "OK", b"id=x")
+    assert outcome is Outcome.WRONG_ANSWER
+    assert error == "nothing matches b'id=\\\\d+' in the body of 4 bytes read for it"
+
+
+def test_the_checks_of_a_request_are_its_status_its_text_and_its_pattern() -> None:
+    check = AnswerCheck.of(RequestSpec(status=201, contains="grün", matches="^grün$"))
+    assert (check.status, check.text) == (201, "grün".encode())
+    assert check.judge(201, "", "grün".encode()) == (Outcome.ANSWERED, None)
+    assert check.judge(201, "", "grüner".encode())[0] is Outcome.WRONG_ANSWER
+    assert AnswerCheck.of(RequestSpec()) == AnswerCheck()
+
+
+@given(st.text(max_size=20), st.text(max_size=40))
+def test_the_pattern_of_an_escaped_text_is_found_where_the_text_is(text: str, body: str) -> None:
+    by_text = AnswerCheck.of(RequestSpec(contains=text)).judge(200, "", body.encode())[0]
+    by_pattern = AnswerCheck.of(RequestSpec(matches=re.escape(text))).judge(200, "", body.encode())[0]
+    assert by_text is by_pattern

@@ -1,25 +1,21 @@
 """What a real socket does too seldom to wait for."""
 
-from collections.abc import Callable
 from select import EPOLLERR, EPOLLIN, EPOLLOUT
-from socket import AF_INET
 
 import pytest
 
 from floodmark.core.outcomes import Outcome
 from floodmark.engine.check import AnswerCheck
 from floodmark.engine.connection import READ_BYTES, READS_PER_TURN, Connection
-from floodmark.engine.endpoint import Endpoint
 
 NOW_S = 7.0
-ENDPOINT = Endpoint(family=AF_INET, sockaddr=("127.0.0.1", 1), authority="nobody")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 Result = bytes | int | OSError
 
 
 class ScriptedSocket:
-    """Gives its calls the results that it was made with, in their order."""
+    """Gives its calls the results that it was made with, in their order. It is the way to itself, too."""
 
     def __init__(self, *, connect: int = 0, send: list[Result], recv: list[Result]) -> None:
         self._connect = connect
@@ -28,14 +24,11 @@ class ScriptedSocket:
         self.sent: list[bytes] = []
         self.closed = False
 
-    def __call__(self, _family: int, _type: int) -> "ScriptedSocket":
-        return self
+    def open(self, _number: int) -> tuple["ScriptedSocket", int]:
+        return self, self._connect
 
     def fileno(self) -> int:
         return 99
-
-    def connect_ex(self, _address: object) -> int:
-        return self._connect
 
     def send(self, data: bytes) -> int:
         self.sent.append(data)
@@ -67,8 +60,7 @@ def clock() -> float:
 
 def opened(script: ScriptedSocket) -> Connection:
     connection = Connection(1, 0.0)
-    new_socket: Callable[..., object] = script
-    connection.open(ENDPOINT, b"request", clock, new_socket)  # type: ignore[arg-type]  # the verbs that it needs
+    connection.open(script, 0, b"request", clock)  # type: ignore[arg-type]  # the verbs that it needs
     return connection
 
 

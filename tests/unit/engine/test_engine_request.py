@@ -51,3 +51,9 @@ def test_no_path_can_break_a_request(path: str, request_id: int) -> None:
     assert not request.refused
     assert request.path.endswith(str(request_id))
     assert sorted(request.headers) == ["Accept", "Connection", "Host", "User-Agent"]
+
+
+def test_a_connection_that_is_to_be_kept_is_not_asked_to_be_closed() -> None:
+    once, kept = render_get("/{id}", "host:80")(7), render_get("/{id}", "host:80", keeps_alive=True)(7)
+    assert kept == once.replace(b"Connection: close\r\n", b"")
+    assert b"onnection" not in kept
