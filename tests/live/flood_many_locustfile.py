@@ -6,6 +6,7 @@ import resource
 from pathlib import Path
 
 import gevent
+from gevent.event import Event
 from locust import events, task
 
 from floodmark.load import FloodUser
@@ -14,7 +15,8 @@ from floodmark.load.hub_client import hub_client
 USERS = int(os.environ["FLOOD_USERS"])
 _, HARD = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (HARD, HARD))
-SEEN = {"answered": 0, "failed": 0, "open": 0, "highest": 0}
+SEEN = {"answered": 0, "failed": 0, "open": 0, "highest": 0, "is_over": False}
+ONCE, TWICE = Event(), Event()
 
 
 def files():
@@ -24,6 +26,13 @@ def files():
 @events.request.add_listener
 def count(exception, **_):
     SEEN["failed" if exception else "answered"] += 1
+    total = SEEN["answered"] + SEEN["failed"]
+    if total == USERS:
+        SEEN["highest"] = max(files())
+        ONCE.set()
+    if total == 2 * USERS:
+        SEEN["open"] = hub_client().open_lines
+        TWICE.set()
 
 
 @events.quitting.add_listener
@@ -33,17 +42,14 @@ def save(**_):
 
 
 class Many(FloodUser):
+    sources = os.environ.get("FLOOD_SOURCES", "")
+
     @task
     def ask_twice(self):
         self.client.get("/ok")
-        while SEEN["answered"] + SEEN["failed"] < USERS:
-            gevent.sleep(0.01)
+        ONCE.wait()
         self.client.get("/ok")
-        SEEN["open"] = max(SEEN["open"], hub_client().open_lines)
-        SEEN["highest"] = (
-            max(SEEN["highest"], max(files(), default=0)) if SEEN["answered"] == USERS + 1 else SEEN["highest"]
-        )
-        while SEEN["answered"] + SEEN["failed"] < 2 * USERS:
-            gevent.sleep(0.01)
-        self.environment.runner.quit()
-        self.environment.runner.greenlet.join()
+        if TWICE.wait() and not SEEN["is_over"]:
+            SEEN["is_over"] = True  # a thousand users that each end the run take a minute over it
+            gevent.spawn(self.environment.runner.quit)
+        Event().wait()

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import sys
 import urllib.parse
 import urllib.request
@@ -123,6 +124,20 @@ def test_a_run_stopped_in_the_web_ui_is_kept_as_interrupted(tmp_path):
 
 
 @pytest.mark.live
+def test_a_load_is_released_when_connections_of_before_are_gone(tmp_path):
+    with ExitStack() as stack:
+        hand = ByHand(stack, tmp_path, workers=1)
+        left = [socket.create_connection(("127.0.0.1", hand.target)) for _ in range(4)]
+        assert hand.swarm(requests=8, within=0, hold=1, path="/", timeout="")["success"]
+        wait_until(lambda: "The server still has 4 connections of before" in hand.printed("master"), "the wait")
+        assert "Fire in" not in hand.printed("master")
+        for connection in left:
+            connection.close()
+        wait_until(lambda: "Fire in" in hand.printed("master"), "the release")
+        assert "the load goes on beside these" not in hand.printed("master")
+
+
+@pytest.mark.live
 def test_without_an_agent_the_run_says_what_to_start(tmp_path):
     with ExitStack() as stack:
         hand = ByHand(stack, tmp_path, workers=1, agent=False)
@@ -170,4 +185,4 @@ def test_an_agent_that_watches_another_port_is_refused_before_the_load(tmp_path)
         master = ("--headless", "--expect-workers", "1", *plan)
         hand = ByHand(stack, tmp_path, workers=1, agent_port=other, master=master)
         assert hand.master.wait(timeout=60) == 1
-        assert f"watches port {other}, and the burst goes to port {hand.target}" in hand.printed("master")
+        assert f"watches port {other}, and the load goes to port {hand.target}" in hand.printed("master")

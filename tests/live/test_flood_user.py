@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -217,6 +218,7 @@ class Answering:
 
     def __init__(self) -> None:
         self.connections = 0
+        self.peers: Counter[str] = Counter()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self._stop, self._stopped = socket.socketpair()
         self._thread = threading.Thread(target=self._serve)
@@ -242,8 +244,9 @@ class Answering:
                             client.close()
                         return
                     if fd == self._listener.fileno():
-                        client = self._listener.accept()[0]
+                        client, peer = self._listener.accept()
                         self.connections += 1
+                        self.peers[peer[0]] += 1
                         clients[client.fileno()] = client
                         epoll.register(client.fileno(), select.EPOLLIN)
                     elif not answer_one(clients[fd]):
@@ -272,3 +275,15 @@ def test_1200_users_keep_their_connections_and_leave_none_behind(tmp_path):
     assert seen["open"] == server.connections == 1200
     assert seen["highest"] > 1023
     assert seen["left"] == 0
+
+
+def test_users_send_from_their_sources_in_turn(tmp_path):
+    server = Answering()
+    try:
+        host = f"http://127.0.0.1:{server.port}"
+        sources = {"FLOOD_USERS": "6", "FLOOD_SOURCES": "127.0.0.2-127.0.0.3,127.0.0.9"}
+        seen = json.loads(locust("flood_many_locustfile.py", host, 6, tmp_path, **sources))
+    finally:
+        server.close()
+    assert (seen["answered"], seen["failed"]) == (12, 0)
+    assert server.peers == dict.fromkeys(("127.0.0.2", "127.0.0.3", "127.0.0.9"), 2)

@@ -1,7 +1,9 @@
 """The Locust side of Floodmark: the only importer of locust and gevent."""
 
+import locust  # noqa: F401 - before all else: it patches the process, and what was imported earlier may stay as it was
+
 from floodmark.load.flood_user import FloodUser
-from floodmark.load.install import install_burst
+from floodmark.load.install import install_profile
 from floodmark.load.users import ParkedUser, UntilDone
 
-__all__ = ["FloodUser", "ParkedUser", "UntilDone", "install_burst"]
+__all__ = ["FloodUser", "ParkedUser", "UntilDone", "install_profile"]

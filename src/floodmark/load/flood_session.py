@@ -1,23 +1,20 @@
 """The client of one FloodUser: Locust's way to send requests, on the engine. Waiting is ``hub_client``'s business."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from ssl import SSLContext
 from typing import Any
 from urllib.parse import urljoin
 
 from locust import User
 
-from floodmark import __version__
 from floodmark.core.errors import UsageError
 from floodmark.core.outcomes import Outcome
 from floodmark.engine.exchange import Exchange
-from floodmark.engine.route import Route
-from floodmark.load.content import ACCEPTED, ContentError, decode
+from floodmark.load.content import ContentError, decode
 from floodmark.load.flood_cookies import FloodCookies
 from floodmark.load.flood_error import RequestFailedError
+from floodmark.load.flood_home import Settings, home_of
 from floodmark.load.flood_request import (
     Data,
     Headers,
@@ -26,16 +23,13 @@ from floodmark.load.flood_request import (
     Place,
     body_of,
     form_of,
-    head_of,
     own_headers,
     place_of,
-    put,
     with_params,
 )
 from floodmark.load.flood_response import FloodResponse
 from floodmark.load.hub_client import hub_client
 from floodmark.load.line_pool import LinePool
-from floodmark.load.tls_context import shared_context
 
 GOOD = frozenset({200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 301, 302, 303, 304, 307, 308})
 """FastHttpUser's, so that both count the same failures."""
@@ -58,19 +52,6 @@ _NO_HEADERS: Headers = {}
 
 SHOWN_CHARACTERS = 100
 """How much of a redirect's target an error repeats."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What a FloodUser's class attributes say of its client."""
-
-    insecure: bool = False
-    default_headers: Mapping[str, str] | None = None
-    connection_timeout_s: float = 60.0
-    network_timeout_s: float = 60.0
-    max_redirects: int = 30
-    concurrency: int = 10
-    ssl_context_factory: Callable[[], SSLContext] | None = None
 
 
 class _Order:
@@ -96,24 +77,23 @@ class FloodSession:
 
     def __init__(self, base_url: str, request_event: Any, user: Any = None, settings: Settings | None = None) -> None:
         """`request_event` is Locust's; `base_url` may have credentials and a path. `ValueError` for a wrong one."""
-        place = place_of(base_url)
-        scheme, separator, rest = base_url.partition("://")
-        authority, slash, path = rest.partition("/")
-        self.base_url = scheme + separator + authority.rpartition("@")[2] + slash + path
+        self._home = home = home_of(base_url, settings or Settings())
+        self.base_url = home.base_url
         self.request_event = request_event
         self.user = user
-        self._has_context = user is not None and type(user).context is not User.context  # else it is always empty
-        self.cookiejar = FloodCookies()
         self.request_name: str | None = None
-        self._settings = settings = settings or Settings()
+        self._has_context = user is not None and type(user).context is not User.context  # else it is always empty
         self._client = hub_client()
-        self._pools: dict[Origin, LinePool] = {}
-        self._home: LinePool | None = None  # the pool of `_origin`
-        self._tls: SSLContext | None = None
-        self._origin = place.origin
-        self._authorization = place.authorization
-        self._headers = self._every_request()
-        self._tail = self._render_tail(place, {}, b"")
+        self._cookies: FloodCookies | None = None
+        self._pool: LinePool | None = None  # of the home's origin
+        self._pools: dict[Origin, LinePool] | None = None  # of others, where redirects or whole URLs lead
+
+    @property
+    def cookiejar(self) -> FloodCookies:
+        """This user's cookies."""
+        if self._cookies is None:
+            self._cookies = FloodCookies()
+        return self._cookies
 
     def request(  # noqa: PLR0913, PLR0917 - Locust's own signature
         self,
@@ -148,10 +128,10 @@ class FloodSession:
             order.fill(*form_of(data, files))
         elif data or json is not None:
             # As FastHttpUser: what every request says of its content gives way to JSON, and to nothing else.
-            order.fill(*body_of(data, json, self._headers | order.headers if data else order.headers))
+            order.fill(*body_of(data, json, self._home.headers | order.headers if data else order.headers))
         response = self._send(order)
         if response.status_code in REDIRECTS and allow_redirects:
-            limit = self._settings.max_redirects if max_redirects is None else max_redirects
+            limit = self._home.settings.max_redirects if max_redirects is None else max_redirects
             response = self._follow(order, response, limit)
         if self._has_context:
             context = {**self.user.context(), **context} if context else self.user.context()
@@ -173,7 +153,7 @@ class FloodSession:
 
     def get(self, url: str, **kwargs: Any) -> FloodResponse:
         """Sends a GET."""
-        return self.request("GET", url, **kwargs)
+        return self.request("GET", url, **kwargs) if kwargs else self.request("GET", url)
 
     def head(self, url: str, **kwargs: Any) -> FloodResponse:
         """Sends a HEAD."""
@@ -216,7 +196,9 @@ class FloodSession:
 
     def close(self) -> None:
         """Closes its connections; the next request opens one again."""
-        for pool in self._pools.values():
+        if self._pool is not None:
+            self._pool.close()
+        for pool in (self._pools or {}).values():
             pool.close()
 
     def __del__(self) -> None:
@@ -226,36 +208,18 @@ class FloodSession:
 
     # What a request is made of.
 
-    def _every_request(self) -> Headers:
-        headers: Headers = {}
-        put(headers, {"User-Agent": f"floodmark/{__version__}"})
-        put(headers, self._settings.default_headers)
-        return headers
-
     def _render(self, order: _Order) -> bytes:
+        home, cookies = self._home, self._cookies
         line = f"{order.method} {order.place.target} HTTP/1.1\r\n".encode("ascii")
-        is_plain = not order.headers and order.place.origin is self._origin and order.method not in HAS_BODY
-        if is_plain and not self.cookiejar.was_filled:
-            return line + self._tail
+        has_cookies = cookies is not None and cookies.was_filled
+        if not has_cookies and not order.headers and order.place.origin is home.origin and order.method not in HAS_BODY:
+            return line + home.tail
         extra = order.headers
         if order.method in HAS_BODY or order.body:
             extra = {**extra, "content-length": ("Content-Length", str(len(order.body)))}
-        return b"".join((line, self._render_tail(order.place, extra, order.body)))
-
-    def _render_tail(self, place: Place, extra: Headers, body: bytes) -> bytes:
-        """All after the first line."""
-        headers = {
-            "host": ("Host", place.origin.authority),
-            **self._headers,
-            "accept-encoding": ("Accept-Encoding", ACCEPTED),
-        }
-        authorization = place.authorization or (self._authorization if place.origin == self._origin else None)
-        if authorization:
-            headers["authorization"] = ("Authorization", authorization)
-        headers |= extra
-        if self.cookiejar.was_filled and "cookie" not in headers and (cookie := self.cookiejar.header_for(place)):
-            headers["cookie"] = ("Cookie", cookie)
-        return head_of(headers) + body
+        is_said = "cookie" in extra or "cookie" in home.headers
+        cookie = self.cookiejar.header_for(order.place) if has_cookies and not is_said else None
+        return b"".join((line, home.render_tail(order.place, extra, cookie), order.body))
 
     # Sending, and what comes back.
 
@@ -263,35 +227,29 @@ class FloodSession:
         """One request on one connection."""
         origin = order.place.origin
         try:
-            pool = self._home if origin is self._origin else self._pools.get(origin)
-            if pool is None:
-                pool = self._open_pool(origin)
+            pool = self._pool if origin is self._home.origin and self._pool is not None else self._pool_of(origin)
         except UsageError as error:
             response = FloodResponse(order.method, order.place.url, None)
             response.error = RequestFailedError(Outcome.UNREACHABLE, str(error))
             return response
         return self._read(order, pool.exchange(self._render(order), order.method == "HEAD"))
 
-    def _open_pool(self, origin: Origin) -> LinePool:
-        endpoint = self._client.endpoint(origin.host, origin.port)
-        tls = self._tls_context() if origin.scheme == "https" else None
-        route = Route(
-            endpoint=endpoint,
-            tls=tls,
-            server_name=origin.host if tls else None,
-            connect_timeout_s=self._settings.connection_timeout_s,
-            response_timeout_s=self._settings.network_timeout_s,
-        )
-        pool = self._pools[origin] = LinePool(self._client, route, self._settings.concurrency)
-        if origin is self._origin:
-            self._home = pool
+    def _pool_of(self, origin: Origin) -> LinePool:
+        """The connections to a server, which may be the first."""
+        if origin == self._home.origin:
+            if self._pool is None:
+                self._pool = self._new_pool(origin)
+            return self._pool
+        if self._pools is None:
+            self._pools = {}
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools[origin] = self._new_pool(origin)
         return pool
 
-    def _tls_context(self) -> SSLContext:
-        factory = self._settings.ssl_context_factory
-        if self._tls is None:
-            self._tls = factory() if factory else shared_context(insecure=self._settings.insecure)
-        return self._tls
+    def _new_pool(self, origin: Origin) -> LinePool:
+        home = self._home
+        return LinePool(self._client, home.route(self._client, origin), home.settings.concurrency)
 
     def _read(self, order: _Order, exchange: Exchange) -> FloodResponse:
         response = FloodResponse(order.method, order.url, exchange)

@@ -14,6 +14,8 @@ from floodmark.load.hub_client import HubClient
 class LinePool:
     """At most `limit` lines; a user with one greenlet needs one."""
 
+    __slots__ = ("_client", "_idle", "_limit", "_lines", "_route", "_sleep", "_waiting")
+
     def __init__(self, client: HubClient, route: Route, limit: int) -> None:
         self._client = client
         self._sleep = client.sleep
@@ -21,7 +23,7 @@ class LinePool:
         self._limit = limit
         self._lines: list[Line] = []
         self._idle: list[Line] = []
-        self._waiting: deque[AsyncResult] = deque()
+        self._waiting: deque[AsyncResult] | None = None  # most users have one greenlet, and nobody who waits
 
     def exchange(self, request: bytes, is_head: bool) -> Exchange:  # noqa: FBT001 - one call per request
         """Sends a request and returns when it has its outcome; waits for a line first where all are in use.
@@ -60,14 +62,16 @@ class LinePool:
             self._idle.append(line)
 
     def _wait(self) -> Line:
-        place = AsyncResult()
-        self._waiting.append(place)
+        place, waiting = AsyncResult(), self._waiting
+        if waiting is None:
+            waiting = self._waiting = deque()
+        waiting.append(place)
         try:
             line: Line = place.get()
         except BaseException:
             if place.ready():  # given in the same turn of the hub in which this greenlet was killed
                 self._give(place.get())
             else:
-                self._waiting.remove(place)
+                waiting.remove(place)
             raise
         return line

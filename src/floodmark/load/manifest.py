@@ -6,20 +6,27 @@ from dataclasses import replace
 
 from floodmark.core.environment import host_facts, versions_of
 from floodmark.core.run_folder import MANIFEST, Manifest, RunFolder, RunStatus
-from floodmark.load.options import BurstOptions
+from floodmark.load.options import LoadOptions
 
-DISTRIBUTIONS = ("floodmark", "locust", "gevent", "pyzmq")
+DISTRIBUTIONS = ("floodmark", "locust", "gevent", "pyzmq", "hdrhistogram")
 
 
-def begin_manifest(folder: RunFolder, options: BurstOptions, workers: int) -> Manifest:
+def begin_manifest(folder: RunFolder, options: LoadOptions, workers: int) -> Manifest:
     """The manifest to begin with: the one that is in the folder already, or a new one from the options."""
     if (folder.path / MANIFEST).exists():
         known = folder.manifest()
-        return replace(known, beat_s=options.beat_s, versions=known.versions | versions_of(DISTRIBUTIONS))
+        return replace(
+            known,
+            beat_s=options.beat_s,
+            versions=known.versions | versions_of(DISTRIBUTIONS),
+            request=options.request,
+            sources=options.sources,
+            verify=options.verify,
+        )
     return Manifest(
         run_id=folder.path.name,
         status=RunStatus.RUNNING,
-        started_utc=dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds"),
+        started_utc=now_utc(),
         target=options.address.authority,
         url=options.address.url,
         profile=options.profile,
@@ -29,4 +36,28 @@ def begin_manifest(folder: RunFolder, options: BurstOptions, workers: int) -> Ma
         versions=versions_of(DISTRIBUTIONS),
         host=host_facts(),
         command=tuple(sys.argv),
+        request=options.request,
+        sources=options.sources,
+        verify=options.verify,
     )
+
+
+def step_manifest(search: Manifest, step: Manifest) -> Manifest:
+    """A search's step as the search knows it: who is the target, what is known of it, what it is made of."""
+    return replace(
+        step,
+        run_id=f"{search.run_id}/{step.run_id}",
+        target=search.target,
+        summary=search.summary,
+        url=search.url,
+        hold_known=search.hold_known,
+        probe=search.probe,
+        expect=search.expect,
+        versions=search.versions,
+        command=search.command,
+    )
+
+
+def now_utc() -> str:
+    """The time as a manifest has it."""
+    return dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""What Locust sees of a burst: one parked user per worker, and a shape that lasts until the run is done.
+"""What Locust sees of a profile: one parked user per worker, and a shape that lasts until the run is done.
 
 The load itself is the engine's (`floodmark.load.worker`): 10,000 greenlets would measure greenlets.
 """
@@ -26,7 +26,7 @@ class ParkedUser(User):
 class UntilDone(LoadTestShape):
     """As many users as there are workers, until the run is over and Locust is told to stop.
 
-    A shape, because it greys out Locust's user count and ramp-up in the start form: a burst has neither.
+    A shape, because it greys out Locust's user count and ramp-up in the start form: no profile has them.
     """
 
     abstract: ClassVar[bool] = True

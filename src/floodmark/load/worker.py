@@ -1,50 +1,58 @@
-"""A worker's part of a burst: take the order, prepare, fire at the instant, send back counts and hits."""
+"""A worker's part of a load: take the order, prepare, fire at the instant, report. What is sent is the share's."""
 
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import gevent
-from gevent.monkey import get_original
 
 from floodmark.core import messages
-from floodmark.core.address import Address
 from floodmark.core.codec import to_plain
-from floodmark.core.errors import FloodmarkError, WireError
-from floodmark.core.hit import Hit
-from floodmark.core.messages import BurstOrder, Fire, HitRows, Ping, Pong, Pulse, Ready, WorkerReport
+from floodmark.core.errors import FloodmarkError, UsageError, WireError
+from floodmark.core.messages import Fire, LoadOrder, Ping, Pong, Ready, WorkerReport
 from floodmark.core.open_files import raise_open_files_limit
-from floodmark.engine.burst import Burst, BurstWork
-from floodmark.engine.check import AnswerCheck
-from floodmark.engine.endpoint import Endpoint, resolve
-from floodmark.engine.request import render_get
+from floodmark.engine.dial import Dial, dial_to
+from floodmark.engine.ports import (
+    PortShare,
+    name_of_network,
+    port_pressure,
+    port_share,
+    read_time_wait,
+    reuses_time_wait,
+    usable_sources,
+)
 from floodmark.load.drive import drive
 from floodmark.load.inbox import Inbox, Letter
+from floodmark.load.share import Share, begin_share
 
 logger = logging.getLogger(__name__)
 
-HITS_PER_MESSAGE = 250
-"""About 40 kB, and 5 ms of work between two steps of the engine."""
+WAKE_BEFORE_S = 0.003
+"""Before the first release: more than a sleep of gevent's is late on an idle machine."""
+
+SOURCES_SHOWN = 3
+"""Enough to know which were meant; there may be thousands."""
 
 
-class BurstWorker:
-    """Listens for the conductor's messages on Locust's worker runner; runs one burst at a time."""
+class LoadWorker:
+    """Listens for the conductor's messages on Locust's worker runner; runs one load at a time."""
 
     def __init__(self, environment: Any, clock: Callable[[], float] = time.monotonic) -> None:
         """Registers the messages; `environment.runner` must be Locust's WorkerRunner."""
         self._environment = environment
         self._runner = environment.runner
         self._clock = clock
-        self._order: BurstOrder | None = None
-        self._endpoint: Endpoint | None = None
-        self._burst: Burst | None = None
+        self._order: LoadOrder | None = None
+        self._dial: Dial | None = None
+        self._share: Share | None = None
         self._running: gevent.Greenlet | None = None
         self._was_cut = False
         self.open_files_limit = raise_open_files_limit()
         self._runner.register_message(messages.PING, self._pong)
         inbox = Inbox(self._runner, clock)
-        inbox.on(messages.BURST, self._prepare)
+        inbox.on(messages.ORDER, self._prepare)
         inbox.on(messages.FIRE, self._fire)
         inbox.on(messages.CUT, self._cut)
         environment.events.quitting.add_listener(self._leave)
@@ -56,106 +64,108 @@ class BurstWorker:
         self._send(messages.PONG, pong)
 
     def _prepare(self, letter: Letter) -> None:
-        order = letter.read(BurstOrder)
-        if self._burst is not None:
-            busy = Ready(worker=order.worker, problem="is still busy with the burst before")
-            self._send(messages.READY, busy)
+        order = letter.read(LoadOrder)
+        if self._share is not None:
+            self._send(messages.READY, Ready(worker=order.worker, problem="is still busy with the load before"))
             return
-        self._order, problem = order, None
+        self._order, self._dial = order, None
+        problem: str | None = None
+        notes: tuple[str, ...] = ()
         try:
-            self._endpoint = resolve(Address(host=order.host, port=order.port))
+            self._dial = _dial(order)
+            notes = _notes(order, self._dial)
         except FloodmarkError as error:
             problem = str(error)
-        self._send(messages.READY, Ready(worker=order.worker, problem=problem))
+        self._send(messages.READY, Ready(worker=order.worker, problem=problem, host=name_of_network(), notes=notes))
 
     def _fire(self, letter: Letter) -> None:
         fire = letter.read(Fire)
-        if self._order is None or self._endpoint is None:
+        if self._order is None or self._dial is None:
             raise WireError("told to fire without an order")
-        self._running = gevent.spawn(self._run, self._order, self._endpoint, fire.at_s)
-
-    def _run(self, order: BurstOrder, endpoint: Endpoint, at_s: float) -> None:
+        ports = port_share(self._dial.sources, fire.slot, fire.slots)
+        dial = replace(self._dial, ports=ports.bounds)
         self._was_cut = False
-        work = BurstWork(
-            worker=order.worker,
-            endpoint=endpoint,
-            requests=order.profile.share(order.first_id, order.step, at_s),
-            render=render_get(order.path, endpoint.authority),
-            check=AnswerCheck(status=order.expect_status, text=order.expect_text.encode()),
-            timeout_s=order.profile.timeout_s,
-        )
-        self._burst = burst = Burst(work, clock=self._clock, new_epoll=get_original("select", "epoll"))
+        self._share = begin_share(self._order, dial, fire.at_s, send=self._send, environment=self._environment)
+        self._running = gevent.spawn(self._run, self._order, self._share, fire.at_s, ports)
+
+    def _run(self, order: LoadOrder, share: Share, at_s: float, ports: PortShare) -> None:
         try:
-            report = self._drive(order, burst, at_s)
+            report = self._drive(order, share, at_s, ports)
         finally:
-            # Whatever happened, the next burst finds this worker free.
-            burst.close()
-            self._burst = self._order = None
+            # Whatever happened, the next load finds this worker free.
+            share.load.close()
+            self._share = self._order = None
+        self._report_to_locust()
         self._send(messages.DONE, report)
 
-    def _drive(self, order: BurstOrder, burst: Burst, at_s: float) -> WorkerReport:
-        gevent.sleep(max(0.0, at_s - self._clock()))
+    def _drive(self, order: LoadOrder, share: Share, at_s: float, ports: PortShare) -> WorkerReport:
+        # gevent sleeps in milliseconds; the last few are waited for by who releases the requests.
+        gevent.sleep(max(0.0, at_s - WAKE_BEFORE_S - self._clock()))
         started_s, started_cpu_s = self._clock(), time.process_time()
         cut_at_s = at_s + order.profile.longest_s
-        ended_s = drive(burst, cut_at_s=cut_at_s, report=lambda: self._report(order, burst), clock=self._clock)
+        load = share.load
+        ended_s = drive(load, cut_at_s=cut_at_s, report=share.report, tend=share.tend, clock=self._clock)
+        outcomes = share.end()
         return WorkerReport(
             worker=order.worker,
             started_s=started_s,
             ended_s=ended_s,
-            loop_lag_max_s=burst.loop_lag_max_s,
-            late_max_s=burst.late_max_s,
+            loop_lag_max_s=load.loop_lag_max_s,
+            late_max_s=load.late_max_s,
             cpu_share=(time.process_time() - started_cpu_s) / max(ended_s - started_s, 1e-9),
             open_files_limit=self.open_files_limit,
             cut=self._was_cut,
+            outcomes=outcomes,
+            ports=ports.ports,
+            time_wait_max=share.time_wait_max,
+            reuses_time_wait=reuses_time_wait(self._dial.endpoint) if self._dial else None,
         )
 
-    def _report(self, order: BurstOrder, burst: Burst) -> bool:
-        """Sends running counts and some finished hits; True where there may be more of these."""
-        hits = burst.take_hits(limit=HITS_PER_MESSAGE)
-        if hits:
-            self._send(messages.HITS, HitRows.of(hits))
-        counts = burst.counts
-        pulse = Pulse(
-            worker=order.worker,
-            at_s=self._clock(),
-            planned=counts.planned,
-            released=counts.released,
-            connected=counts.connected,
-            answered=counts.answered,
-            failed=counts.failed,
-        )
-        self._send(messages.PULSE, pulse)
-        for hit in hits:
-            self._tell_locust(order, hit)
-        return len(hits) == HITS_PER_MESSAGE
-
-    def _tell_locust(self, order: BurstOrder, hit: Hit) -> None:
-        """Feeds Locust's own statistics, so that its table, CSV and web UI stay right."""
-        if hit.ended_s is None:
-            return
-        self._environment.events.request.fire(
-            request_type="GET",
-            name=order.path,
-            response_time=(hit.ended_s - hit.planned_s) * 1000,
-            response_length=hit.body_bytes,
-            exception=FloodmarkError(hit.error or hit.outcome.value) if hit.outcome.failed else None,
-            context={},
-            response=None,
-            url=order.path,
-            start_time=time.time(),
-        )
+    def _report_to_locust(self) -> None:
+        """Hands Locust's statistics to its master now, not at the next of its 3 s: its table ends with the load."""
+        data: dict[str, Any] = {}
+        self._environment.events.report_to_master.fire(client_id=self._runner.client_id, data=data)
+        self._runner.send_message("stats", data)
 
     def _cut(self, letter: Letter) -> None:  # noqa: ARG002 - the message has no content
-        if self._burst is not None:
+        if self._share is not None:
             self._was_cut = True
-            self._burst.cut()
+            self._share.load.cut()
 
     def _leave(self, **_: Any) -> None:
         """Locust is quitting: what was measured goes out first."""
-        if self._burst is not None and self._running is not None:
+        if self._share is not None and self._running is not None:
             self._was_cut = True
-            self._burst.cut()
+            self._share.load.cut()
             self._running.join(timeout=3)
 
     def _send(self, kind: str, record: Any) -> None:
         self._runner.send_message(kind, to_plain(record))
+
+
+def _dial(order: LoadOrder) -> Dial:
+    """How this worker gets to the server. Raises `UsageError` where it cannot."""
+    dial = dial_to(order.address, verify=order.verify)
+    if not order.sources:
+        return dial
+    sources = usable_sources(order.sources, dial.endpoint)
+    if not sources:
+        words = ", ".join(order.sources[:SOURCES_SHOWN])
+        raise UsageError(
+            f"--source {words}: none of {len(order.sources)} is the worker's host's and leads to the server"
+        )
+    return replace(dial, sources=sources)
+
+
+def _notes(order: LoadOrder, dial: Dial) -> tuple[str, ...]:
+    """What the user should know of this worker's part."""
+    notes = []
+    if len(dial.sources) < len(order.sources):
+        notes.append(
+            f"sends from {len(dial.sources)} of the {len(order.sources)} addresses: the others are not its host's"
+        )
+    connections = -(-order.profile.most_connections // order.step)
+    ports = port_share(dial.sources, 0, 1).ports
+    if words := port_pressure(connections, ports, read_time_wait(), reuses=reuses_time_wait(dial.endpoint)):
+        notes.append(words)
+    return tuple(notes)

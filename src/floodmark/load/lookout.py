@@ -1,0 +1,50 @@
+"""What the agent says in one run: whether it watches, which ports it sees, and whether the target is idle. No waiting.
+
+The agent's seat on the bus is the roster's.
+"""
+
+from floodmark.core.messages import Samples, Watching
+from floodmark.core.sample import ConnectionCounts, Sample
+
+IDLE_CONNECTIONS = 2
+"""A health check, or a user's own look at it, does not make a server busy."""
+
+
+class Lookout:
+    """Reset by making a new one for each run: samples of a watch before must not count for this one."""
+
+    def __init__(self, port: int) -> None:
+        """`port` is where the load goes."""
+        self.watching: Watching | None = None
+        self.samples_seen = 0
+        self.dropped = 0
+        self._port = port
+        self._ports_seen: set[int] = set()
+        self._last: ConnectionCounts | None = None
+
+    def note(self, samples: Samples) -> None:
+        """Notes the agent's samples."""
+        self.samples_seen += len(samples.samples)
+        self.dropped = samples.dropped
+        for sample in samples.samples:
+            self._look(sample)
+
+    @property
+    def other_ports(self) -> tuple[int, ...]:
+        """The ports that the agent watches instead; none where it watches the right one."""
+        return () if not self._ports_seen or self._port in self._ports_seen else tuple(sorted(self._ports_seen))
+
+    @property
+    def held(self) -> int:
+        """How many connections the target still had in the newest sample: also those that their clients have left."""
+        return self._last.established + self._last.abandoned if self._last else 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Nobody is there who would be served or wait beside the load."""
+        return self.held <= IDLE_CONNECTIONS
+
+    def _look(self, sample: Sample) -> None:
+        # The target's outer port comes first; behind it are those of its inner lines.
+        self._ports_seen |= {counts.port for counts in sample.connections[:1]}
+        self._last = next((counts for counts in sample.connections if counts.port == self._port), None)

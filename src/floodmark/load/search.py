@@ -1,0 +1,94 @@
+"""A row of bursts, each larger than the one before, until the server's ceiling is proven. Each burst is run by others.
+
+docs/decisions/0012 says why it is a row of runs.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from floodmark.core.profile import BurstProfile, SearchProfile
+from floodmark.core.run_folder import STEPS, RunStatus, SearchStep
+from floodmark.load.judging import Found
+from floodmark.load.manifest import step_manifest
+from floodmark.load.options import LoadOptions
+from floodmark.load.run_log import RunLog
+
+logger = logging.getLogger(__name__)
+
+
+class Search:
+    """One search; its own folder has the manifest only, each step's has a whole run."""
+
+    def __init__(
+        self,
+        log: RunLog,
+        options: LoadOptions,
+        *,
+        run: Callable[[RunLog, LoadOptions], RunStatus],
+        find: Callable[[str], Found],
+        is_cut: Callable[[], bool],
+    ) -> None:
+        """`run` measures one burst into its log, `find` judges its folder, `is_cut` says that the user has enough."""
+        self._log = log
+        self._options = options
+        self._run = run
+        self._find = find
+        self._is_cut = is_cut
+
+    def go(self) -> None:
+        """Goes through the bursts and stops at the first that decides. Raises what a burst's run raises."""
+        profile = self._options.profile
+        bursts = profile.bursts if isinstance(profile, SearchProfile) else ()
+        for number, burst in enumerate(bursts, start=1):
+            logger.info("Search: burst %d of up to %d, %s requests", number, len(bursts), f"{burst.requests:,}")
+            found = self._step(number, burst)
+            if found is None or self._is_cut():
+                return
+            if reason := _reason_to_stop(found, is_last=number == len(bursts)):
+                logger.info("Search: %s", reason)
+                return
+
+    def _step(self, number: int, burst: BurstProfile) -> Found | None:
+        """Runs and judges one burst; None where it was cut."""
+        step = SearchStep(folder=f"{STEPS}/{number:02}-{burst.requests}", requests=burst.requests)
+        self._note(step)
+        path = Path(self._log.path) / step.folder
+        options = replace(self._options, profile=burst, folder=path, prepared=False)
+        log = RunLog(options, workers=self._log.manifest.workers)
+        log.take_over(step_manifest(self._log.manifest, log.manifest))
+        self._run(log, options)
+        if self._is_cut():
+            return None
+        found = self._find(log.path)
+        self._note(
+            replace(
+                step,
+                judged=True,
+                valid=found.valid,
+                ceiling=found.ceiling,
+                peak=found.peak,
+                answered=found.answered,
+            )
+        )
+        # What the report of the whole says of the load and of the target is the decisive step's: so far, this one's.
+        done = log.manifest
+        self._log.update(fired_s=done.fired_s, cut_s=done.cut_s, limits=done.limits, agent_notes=done.agent_notes)
+        return found
+
+    def _note(self, step: SearchStep) -> None:
+        """Lists a step in the search's manifest, or what has become of it."""
+        others = tuple(known for known in self._log.manifest.steps if known.folder != step.folder)
+        self._log.update(steps=(*others, step))
+
+
+def _reason_to_stop(found: Found, *, is_last: bool) -> str:
+    """Why no larger burst is needed; empty where one is."""
+    if not found.valid:
+        return "this burst is not valid, and a larger one would not be, either"
+    if found.ceiling is not None:
+        return f"the ceiling is proven: {found.ceiling:,} at once"
+    if found.failed:
+        return f"{found.failed:,} requests failed: this is as much as the server takes"
+    return "this was the largest burst" if is_last else ""

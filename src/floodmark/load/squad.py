@@ -1,0 +1,60 @@
+"""The workers of a run: who they are, what they said, who is lost. It sends nothing; Locust's runner knows them."""
+
+from typing import Any
+
+from floodmark.core.messages import Ready, WorkerReport
+
+
+class Squad:
+    """The workers that Locust has running when a run begins. `names` has each one's name by its identity on the bus."""
+
+    def __init__(self, clients: Any) -> None:
+        """`clients` is the node list of Locust's master runner."""
+        self._clients = clients
+        identities = sorted(client.id for client in clients.running)
+        self.names = {identity: f"worker-{number}" for number, identity in enumerate(identities, start=1)}
+        self.ready: dict[str, Ready] = {}
+        self.done: dict[str, WorkerReport] = {}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def new_run(self) -> None:
+        """Forgets what was said in the run before."""
+        self.ready, self.done = {}, {}
+
+    @property
+    def all_ready(self) -> bool:
+        """Every worker has answered its order."""
+        return len(self.ready) == len(self.names)
+
+    @property
+    def all_done(self) -> bool:
+        """Every worker has reported its end."""
+        return len(self.done) == len(self.names)
+
+    @property
+    def missing(self) -> list[str]:
+        """The workers that have not reported their end."""
+        return sorted(set(self.names.values()) - set(self.done))
+
+    @property
+    def lost(self) -> list[str]:
+        """The workers that Locust has no more, and that have not reported their end."""
+        return [name for identity, name in self.names.items() if not self.is_here(identity) and name not in self.done]
+
+    def is_here(self, identity: str) -> bool:
+        """Locust knows the worker, and does not miss it."""
+        return identity in self._clients and self._clients[identity].state != "missing"
+
+    def is_known(self, identity: str) -> bool:
+        """Locust knows the worker, be it that it misses it."""
+        return identity in self._clients
+
+    def slots(self) -> dict[str, tuple[int, int]]:
+        """Name to (slot, slots): which of its host's workers each is; they share the host's source ports."""
+        by_host: dict[str, list[str]] = {}
+        for name in self.names.values():
+            ready = self.ready.get(name)
+            by_host.setdefault(ready.host if ready else name, []).append(name)
+        return {name: (slot, len(names)) for names in by_host.values() for slot, name in enumerate(names)}
