@@ -12,6 +12,7 @@ import typer
 
 from floodmark.analysis import document
 from floodmark.analysis.checks import check_run
+from floodmark.analysis.steady_checks import check_steady
 from floodmark.cli import app
 from floodmark.core import errors, sample
 from floodmark.core.clock import ClockReading
@@ -27,7 +28,7 @@ from floodmark_agent.cli import _parser as agent_parser
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-OF_THE_PICTURE = {document.Timeline, document.Judged}
+OF_THE_PICTURE = {document.Timeline, document.Judged, document.SecondPoint}
 RECORDS = [
     *(Hit, Manifest, BurstProfile, HoldProbe, ExpectSpec, Pulse, WorkerReport, ClockReading),
     *(value for value in vars(sample).values() if is_dataclass(value)),
@@ -192,8 +193,8 @@ def test_every_option_of_the_burst_is_in_the_reference_with_its_variable():
 
 @pytest.mark.parametrize("page", ["method.md", "howto/read-a-verdict.md"])
 def test_every_check_is_explained(page):
-    source = ast.parse(text_of(Path(check_run.__code__.co_filename)))
-    names = {_check_name(node) for node in ast.walk(source)} - {None}
+    files = {Path(check.__code__.co_filename) for check in (check_run, check_steady)}
+    names = {_check_name(node) for file in files for node in ast.walk(ast.parse(text_of(file)))} - {None}
     assert len(names) > 8
     assert sorted(name for name in names if f"| {name} |" not in text_of(DOCS / page)) == []
 

@@ -1,9 +1,20 @@
 """What must be changed, and by which knob: from what is known of the target, else from the evidence alone."""
 
-from floodmark.analysis.document import Judgement, Unit
+from dataclasses import replace
+
+from floodmark.analysis.document import Check, Judgement, Unit
+from floodmark.analysis.estimates import agree
 from floodmark.core.outcomes import Outcome
 from floodmark.core.places import Place
 from floodmark.core.run_folder import Manifest, RunStatus
+
+LOAD_REMEDIES = {
+    "connections enough": "The generator had too few connections for this rate: give more --connections.",
+    "generator not overloaded": "A generator's worker was at its limit: give more --workers, on other cores or hosts.",
+    "released on time": "The generator was late: give more --workers, or keep other work off its cores.",
+    "source ports left": "Source ports are running out: give more addresses with --source, or keep connections alive.",
+}
+"""What to do where the generator was the limit, by the check that found it."""
 
 REMEDIES = {
     Outcome.REFUSED: "Connections were refused: nothing listened on the port then; look for a restart in the log.",
@@ -16,6 +27,9 @@ REMEDIES = {
     " longer --timeout.",
     Outcome.SERVER_ERROR: "The target answered 5xx: its own log says why.",
     Outcome.WRONG_ANSWER: "Answers were not the expected ones: compare the example with the expected status and text.",
+    Outcome.UNREACHABLE: "There was no way to the target: look at routes and firewalls.",
+    Outcome.MALFORMED: "What came is not HTTP/1.1: a TLS port, or another protocol, answers so.",
+    Outcome.TLS_FAILED: "No secure connection was made: look at the certificate, the name in it, and the scheme.",
     Outcome.OUT_OF_PORTS: "The generator ran out of source ports: spread the load over more workers on more addresses.",
     Outcome.OUT_OF_FILES: "The generator ran out of open files: raise `ulimit -n`, or use more workers.",
     Outcome.OUT_OF_MEMORY: "The generator ran out of memory for sockets: use more workers on more hosts.",
@@ -41,18 +55,44 @@ def advise(manifest: Manifest, found: Judgement, files_peak: int | None) -> tupl
     elif not _files_are_short(manifest, files_peak):
         advice = [*_of_model(found), *_of_inside(found)]
     if _files_are_short(manifest, files_peak):
-        advice.append(
-            f"A process of the target had {files_peak:,} files open, and its limit (RLIMIT_NOFILE) is"
-            f" {manifest.limits.open_files if manifest.limits else 0:,}: each connection is one. Raise the limit first."
-        )
+        advice.append(_short_files(manifest, files_peak))
     kinds = [Outcome(failure.kind) for failure in found.failures]
     advice += [*_of_lines(manifest, found), *(REMEDIES[kind] for kind in kinds if kind in REMEDIES)]
+    return tuple(dict.fromkeys(advice))
+
+
+def advise_steady(
+    manifest: Manifest, found: Judgement, files_peak: int | None, checks: tuple[Check, ...], *, waited: bool
+) -> tuple[str, ...]:
+    """Advice on a steady load: the generator's part first; the target's own knob where requests waited in it.
+
+    `waited`: requests waited in the target, so that more at once would have served them sooner.
+    """
+    expect, at_once = manifest.expect, found.in_service.peak
+    failed = [check.name for check in checks if check.ok is False]
+    advice = [LOAD_REMEDIES[name] for name in failed if name in LOAD_REMEDIES]
+    if waited and not advice and expect.ceiling is not None and agree(expect.ceiling, at_once):
+        advice += [text for text in (expect.why, expect.knob) if text]
+    if _files_are_short(manifest, files_peak):
+        advice.append(_short_files(manifest, files_peak))
+    kinds = [Outcome(failure.kind) for failure in found.failures]
+    # A line that was full was seen full in so many beats; the counter is of all lines of the namespace.
+    seen = replace(found, listen_overflows=None)
+    advice += [*_of_lines(manifest, seen), *(REMEDIES[kind] for kind in kinds if kind in REMEDIES)]
     return tuple(dict.fromkeys(advice))
 
 
 def _files_are_short(manifest: Manifest, files_peak: int | None) -> bool:
     limit = manifest.limits.open_files if manifest.limits else None
     return limit is not None and files_peak is not None and files_peak >= limit - SPARE_FILES
+
+
+def _short_files(manifest: Manifest, files_peak: int | None) -> str:
+    limit = (manifest.limits.open_files if manifest.limits else None) or 0
+    return (
+        f"A process of the target had {files_peak or 0:,} files open, and its limit (RLIMIT_NOFILE) is {limit:,}: each"
+        " connection is one. Raise the limit first."
+    )
 
 
 def _unexpected(expected: int, ceiling: int | None) -> str:

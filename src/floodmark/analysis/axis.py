@@ -6,6 +6,7 @@ from floodmark.core.clock import ClockReading
 from floodmark.core.errors import RunFolderError
 from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
+from floodmark.core.profile import BurstProfile
 from floodmark.core.run_folder import Recording
 from floodmark.core.sample import Sample
 
@@ -47,6 +48,14 @@ class Axis:
     requests: tuple[Request, ...]
     beats: tuple[Beat, ...]
     end_s: float
+
+    @property
+    def burst(self) -> BurstProfile:
+        """The load, where it is a number of requests. Raises `TypeError` for a load of another kind."""
+        profile = self.recording.manifest.profile
+        if not isinstance(profile, BurstProfile):
+            raise TypeError(f"a {profile.kind} load has no fixed number of requests")
+        return profile
 
     @property
     def hold_s(self) -> float:

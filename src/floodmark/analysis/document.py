@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from floodmark.core.places import Place
+from floodmark.core.run_folder import SearchStep
 
 FORMAT = 1
 
@@ -18,12 +19,25 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileSummary:
-    """The load as it was asked for."""
+    """The load as it was asked for; None for what its kind has not.
+
+    `requests` is how many are planned, of a search the largest burst. A closed loop plans none.
+    """
 
     kind: str
-    requests: int
-    within_s: float
     hold_s: float
+    requests: int | None = None
+    within_s: float | None = None
+    timeout_s: float | None = None
+    connections: int | None = None
+    rate: float | None = None
+    duration_s: float | None = None
+    first: int | None = None
+
+    @property
+    def is_steady(self) -> bool:
+        """True for a load that goes on for a time, rather than for a number of requests."""
+        return self.duration_s is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +139,67 @@ class Validity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Percentiles:
+    """Times of `count` requests or connections. Failures are never among them."""
+
+    count: int
+    mean_s: float
+    p50_s: float
+    p75_s: float
+    p90_s: float
+    p95_s: float
+    p99_s: float
+    p99_9_s: float
+    max_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput:
+    """What a steady load got answered in its `duration_s`; answers that came later are in the outcomes only.
+
+    `least_per_s` and `most_per_s` are of whole seconds; None where there was none.
+    """
+
+    duration_s: float
+    answered: int
+    answered_per_s: float
+    received_bytes_per_s: float
+    least_per_s: int | None
+    most_per_s: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """How the load was released.
+
+    `spread_s`: how far the workers' first releases were apart on the master's clock, beyond what was planned; None with
+    one worker. The others: released minus planned, over all requests. `clock_bound_s` is of the workers' clocks.
+    """
+
+    workers: int
+    spread_s: float | None
+    median_late_s: float
+    p99_late_s: float
+    max_late_s: float
+    clock_bound_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceTime:
+    """How long a handler takes for one request, and how that is known; `mean_s` None: it is not."""
+
+    mean_s: float | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictDocument:
-    """``verdict.json``. `outcomes` add up to the requests planned. `status` is the run's own."""
+    """``verdict.json``. `outcomes` add up to the requests planned. `status` is the run's own.
+
+    `latency` counts from the planned release to the last byte, `first_byte` to the first, of answered requests;
+    `connect` from the begin of a connection to its establishment. `throughput` and `service` are a steady load's,
+    `steps` a search's.
+    """
 
     format: int
     target: str
@@ -135,6 +208,13 @@ class VerdictDocument:
     verdict: Judgement
     outcomes: dict[str, int]
     validity: Validity
+    latency: Percentiles | None = None
+    first_byte: Percentiles | None = None
+    connect: Percentiles | None = None
+    throughput: Throughput | None = None
+    release: Release | None = None
+    service: ServiceTime | None = None
+    steps: tuple[SearchStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +224,8 @@ class Timeline:
     All series have the length of `times_s`. `places` always has all six; None at times where the agent was not there to
     tell. `answered` and `failed` are running totals, `unsent` the number not released. After `certain_until_s` (None:
     never) `in_service` is an estimate: the run ended before those in service were answered. `threads`, `processes`,
-    `open_files` and `rss_bytes` are sums over the target's process tree, None where not seen.
+    `open_files` and `rss_bytes` are sums over the target's process tree, None where not seen. In a steady load
+    `in_service` is throughput times service time; where that time is not known, all that the server has read.
     """
 
     times_s: tuple[float, ...]
@@ -160,8 +241,33 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondPoint:
+    """One second of a steady load over all workers; `second` 0 begins with the first planned release.
+
+    `in_flight` counts requests that were released and have no outcome at the second's end, `unreleased` those planned
+    that wait at the generator for a connection. The times are None in a second in which nothing was answered.
+    """
+
+    second: int
+    planned: int
+    released: int
+    answered: int
+    failed: int
+    in_flight: int
+    unreleased: int
+    open_connections: int
+    p50_s: float | None
+    p99_s: float | None
+    max_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A recording, judged: what `floodmark report` writes and `floodmark.report` draws."""
+    """A recording, judged: what `floodmark report` writes and `floodmark.report` draws.
+
+    `seconds` are a steady load's.
+    """
 
     document: VerdictDocument
     timeline: Timeline
+    seconds: tuple[SecondPoint, ...] = ()

@@ -30,6 +30,8 @@ def agree(one: float, other: float) -> bool:
 def agreement_words(estimates: tuple[Estimate, ...]) -> str:
     """Which estimates could be made, and whether they agree."""
     known = [(estimate.method, estimate.value) for estimate in estimates if estimate.value is not None]
+    if not known and len(estimates) == 1:
+        return f"No estimate of the number in service could be made: {estimates[0].words}."
     if not known:
         return "No estimate of the number in service could be made: nothing was answered."
     listed = ", ".join(f"{method} {value:,.4g}" for method, value in known)

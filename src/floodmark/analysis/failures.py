@@ -10,7 +10,7 @@ from floodmark.core.outcomes import Outcome
 def count_outcomes(axis: Axis) -> dict[str, int]:
     """Outcome to number, in the order of `Outcome`; those that no worker reported count as unsent."""
     counts = Counter(request.hit.outcome for request in axis.requests)
-    missing = axis.recording.manifest.profile.requests - len({request.hit.id for request in axis.requests})
+    missing = axis.burst.requests - len({request.hit.id for request in axis.requests})
     counts[Outcome.UNSENT] += max(0, missing)
     return {outcome.value: counts[outcome] for outcome in Outcome if counts[outcome] or outcome is Outcome.ANSWERED}
 

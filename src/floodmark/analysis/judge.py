@@ -6,20 +6,38 @@ from floodmark.analysis.advice import advise
 from floodmark.analysis.axis import Axis, put_on_axis
 from floodmark.analysis.ceiling import find_ceiling, first_reached, proof_words
 from floodmark.analysis.checks import check_run
-from floodmark.analysis.document import FORMAT, InService, Judged, Judgement, ProfileSummary, Timeline, VerdictDocument
+from floodmark.analysis.document import FORMAT, InService, Judged, Judgement, Timeline, VerdictDocument
 from floodmark.analysis.estimates import agreement_words, make_estimates
 from floodmark.analysis.failures import count_outcomes, failures_of
-from floodmark.analysis.lines import lines_of, listen_overflows, settled_places, waiting_places
+from floodmark.analysis.files import files_peak
+from floodmark.analysis.lines import SETTLED_SHARE, lines_of, listen_overflows, settled_places, waiting_places
 from floodmark.analysis.model import judge_model
+from floodmark.analysis.percentiles import percentiles_of
+from floodmark.analysis.release import release_of_burst
 from floodmark.analysis.sentence import verdict_sentence
 from floodmark.analysis.service import Service, service_of
+from floodmark.analysis.steady import judge_steady
+from floodmark.analysis.summary import summary_of
 from floodmark.analysis.timeline import LEAD_S, TimelineMaker
-from floodmark.core.run_folder import Recording
+from floodmark.core.errors import RunFolderError
+from floodmark.core.profile import BurstProfile, SearchProfile
+from floodmark.core.run_folder import STEPS, Recording
 
 
 def judge(recording: Recording) -> Judged:
-    """The verdict on a recording. Raises `RunFolderError` where the load was never released."""
+    """The verdict on a recording of one load.
+
+    Raises `RunFolderError` where the load was never released; or where it is a search, which has several.
+    """
+    profile = recording.manifest.profile
+    if isinstance(profile, SearchProfile):
+        raise RunFolderError(f"{recording.path}: a search is judged burst by burst; its bursts are below {STEPS}/")
     axis = put_on_axis(recording)
+    return _judge_burst(axis) if isinstance(profile, BurstProfile) else judge_steady(axis, profile)
+
+
+def _judge_burst(axis: Axis) -> Judged:
+    recording = axis.recording
     service = service_of(axis)
     in_service, timeline = _in_service(axis, service)
     outcomes = count_outcomes(axis)
@@ -27,10 +45,18 @@ def judge(recording: Recording) -> Judged:
         format=FORMAT,
         target=recording.manifest.target,
         status=recording.manifest.status.value,
-        profile=_profile(axis),
+        profile=summary_of(axis.burst),
         verdict=_judgement(axis, service, in_service, timeline, outcomes),
         outcomes=outcomes,
         validity=check_run(axis, timeline, in_service, outcomes),
+        latency=percentiles_of(_since_plan(axis, "ended_s")),
+        first_byte=percentiles_of(_since_plan(axis, "first_byte_s")),
+        connect=percentiles_of(
+            request.connected_s - request.released_s
+            for request in axis.answered()
+            if request.connected_s is not None and request.released_s is not None
+        ),
+        release=release_of_burst(axis),
     )
     return Judged(document=document, timeline=timeline)
 
@@ -68,23 +94,14 @@ def _judgement(
         advice=(),
         listen_overflows=listen_overflows(axis),
     )
-    settled = settled_places(axis, timeline)
+    settled = settled_places(axis, timeline, SETTLED_SHARE * axis.hold_s)
     return replace(
         found,
-        sentence=verdict_sentence(manifest, found, settled, outcomes),
-        advice=advise(manifest, found, _files_peak(axis)),
+        sentence=verdict_sentence(manifest, axis.burst, found, settled, outcomes),
+        advice=advise(manifest, found, files_peak(axis)),
     )
 
 
-def _files_peak(axis: Axis) -> int | None:
-    """The most files that any process of the target had open at once."""
-    trees = [beat.sample.processes for beat in axis.beats if beat.sample.processes is not None]
-    known = [process.open_files for tree in trees for process in tree if process.open_files is not None]
-    return max(known, default=None)
-
-
-def _profile(axis: Axis) -> ProfileSummary:
-    profile = axis.recording.manifest.profile
-    return ProfileSummary(
-        kind=profile.kind, requests=profile.requests, within_s=profile.within_s, hold_s=profile.hold_s
-    )
+def _since_plan(axis: Axis, name: str) -> list[float]:
+    """How long after its planned release each answered request got to a step, in seconds."""
+    return [at_s - request.planned_s for request in axis.answered() if (at_s := getattr(request, name)) is not None]

@@ -7,6 +7,7 @@ from floodmark.analysis.document import Line, Timeline, WaitingPlace
 from floodmark.analysis.steps import sampled_pieces, sustained
 from floodmark.analysis.timeline import FOREVER_S, LEAD_S
 from floodmark.core.places import WAITING_PLACES, Place
+from floodmark.core.profile import BurstProfile
 from floodmark.core.sample import ListenerSample, Sample
 
 DWELL_BEATS = 2.0
@@ -42,33 +43,41 @@ def outer_limit(lines: Iterable[Line]) -> int | None:
 
 
 def waiting_places(
-    axis: Axis, timeline: Timeline, lines: tuple[Line, ...], full_from_s: float
+    axis: Axis, timeline: Timeline, lines: tuple[Line, ...], full_from_s: float, inside_dwell_s: float = 0.0
 ) -> dict[Place, WaitingPlace]:
     """The most requests seen in each place. The accept queue's depth is the kernel's own, the rest is counted here.
 
     `full_from_s`: when the server was at its ceiling first. What it had accepted or read before was on its way to a
-    handler, not in line for one.
+    handler, not in line for one. `inside_dwell_s`: how long in process must last at least, where it is known less often
+    than at every beat.
     """
-    beat_s = axis.recording.manifest.beat_s
+    beat_s = beat_of(axis)
     # A hair less than the beats' own length: they are not placed to the microsecond.
     dwell_s = max(0.9 * DWELL_BEATS * beat_s, DWELL_SHARE * axis.hold_s)
     found = {}
     for place in WAITING_PLACES:
         since_s = full_from_s if place in INSIDE else -LEAD_S
-        found[place] = WaitingPlace(peak=_peak(timeline, place, dwell_s, beat_s, since_s), limit=None)
+        least_s = max(dwell_s, inside_dwell_s) if place is Place.IN_PROCESS else dwell_s
+        found[place] = WaitingPlace(peak=_peak(timeline, place, least_s, beat_s, since_s), limit=None)
     seen = [value for value in timeline.places[Place.ACCEPT_QUEUE] if value is not None]
     depths = [line.depth_peak for line in lines if line.outer]
     found[Place.ACCEPT_QUEUE] = WaitingPlace(peak=max(seen + depths, default=None), limit=outer_limit(lines))
     return found
 
 
-def settled_places(axis: Axis, timeline: Timeline) -> dict[Place, int]:
-    """The most requests that stayed in each place for a good part of a hold: what is worth a sentence.
+def settled_places(axis: Axis, timeline: Timeline, dwell_s: float) -> dict[Place, int]:
+    """The most requests that stayed in each place for so long, of a burst `SETTLED_SHARE` of a hold.
 
     While a flood is let in, every place fills for a moment; a line that lasts is another matter.
     """
-    dwell_s, beat_s = SETTLED_SHARE * axis.hold_s, axis.recording.manifest.beat_s
+    beat_s = beat_of(axis)
     return {place: _peak(timeline, place, dwell_s, beat_s, -LEAD_S) or 0 for place in WAITING_PLACES}
+
+
+def beat_of(axis: Axis) -> float:
+    """How far the points of a timeline are apart: a beat; without an agent a steady load's are a second."""
+    is_steady = not isinstance(axis.recording.manifest.profile, BurstProfile)
+    return 1.0 if is_steady and not axis.beats else axis.recording.manifest.beat_s
 
 
 def _peak(timeline: Timeline, place: Place, dwell_s: float, beat_s: float, since_s: float) -> int | None:

@@ -1,6 +1,7 @@
 """Who runs a request: thread, process or event loop, reused or new. From unit identities, else from the kernel."""
 
 from collections import Counter
+from dataclasses import dataclass, replace
 
 from floodmark.analysis.axis import Axis, Request
 from floodmark.analysis.document import Model, Unit
@@ -16,13 +17,46 @@ SEEN_BEATS = 4
 GROWTH_SHARE = 0.5
 """Threads or processes that came with the load explain the number in service when they are at least half of it."""
 
+LOOP_SHARE = 1.5
+"""Of the units seen: with more in service than that, a unit runs several at once, though no two of a sample met."""
+
 
 def judge_model(axis: Axis, peak: int, ceiling: int | None) -> Model:
     """The execution model; `peak` is the most in service at once."""
     served = [request for request in axis.requests if request.hit.tid is not None and request.hit.pid is not None]
     if served:
         return _by_identities(axis, served, ceiling)
-    return _by_kernel(axis, peak, ceiling)
+    return _by_kernel(axis, peak, ceiling, _Load(answered=len(axis.answered()), held_s=axis.served_hold_s))
+
+
+def judge_sampled_model(axis: Axis, at_once: float, answered: int, service_s: float | None) -> Model:
+    """The execution model of a steady load, of whose `answered` requests a sample is known, `at_once` in service.
+
+    That two of a sample met in one unit proves an event loop; that none did proves nothing. That a unit came again
+    proves that it is used again. `service_s` None: who runs a request cannot be told from the kernel alone.
+    """
+    served = [request for request in axis.requests if request.hit.tid is not None and request.hit.pid is not None]
+    if not served:
+        load = _Load(answered=answered, held_s=service_s or 0.0)
+        return _by_kernel(axis, round(at_once) if service_s is not None else 0, None, load)
+    model = _by_identities(axis, served, None)
+    units = len({(request.hit.pid, request.hit.tid) for request in served})
+    words = model.words.replace(" came from", " of a sample came from", 1)
+    if model.unit is not Unit.EVENT_LOOP and at_once > LOOP_SHARE * units:
+        return replace(model, unit=Unit.EVENT_LOOP, reused=True, words=words.replace(_unit_noun(model), "event loop"))
+    return replace(model, words=words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Load:
+    """How many were answered, and how long each was with a handler."""
+
+    answered: int
+    held_s: float
+
+
+def _unit_noun(model: Model) -> str:
+    return model.unit.value.replace("-", " ") if model.unit is not None else ""
 
 
 def _by_identities(axis: Axis, served: list[Request], ceiling: int | None) -> Model:
@@ -105,7 +139,7 @@ def _example(served: list[Request]) -> str:
     return f"{common!r}" if len(names) == 1 else f"{len(names):,} thread names, such as {common!r}"
 
 
-def _by_kernel(axis: Axis, peak: int, ceiling: int | None) -> Model:
+def _by_kernel(axis: Axis, peak: int, ceiling: int | None, load: _Load) -> Model:
     """Without evidence in the answers: what the agent saw of processes and threads while the load was on."""
     before = _tree_before(axis)
     during = [beat.sample.processes for beat in axis.beats if beat.at_s >= 0 and beat.sample.processes is not None]
@@ -117,15 +151,15 @@ def _by_kernel(axis: Axis, peak: int, ceiling: int | None) -> Model:
     new_processes = len(most) - len(before)
     new_threads = _threads(most) - _threads(before)
     started = sum(process.threads_started for tree in during for process in tree)
-    answered = len(axis.answered())
     unit: Unit | None
     reused: bool | None
     if new_processes >= GROWTH_SHARE * peak:
-        unit, reused = Unit.PROCESS, _pool(started, answered, peak)
+        unit, reused = Unit.PROCESS, _pool(started, load.answered, peak)
     elif new_threads >= GROWTH_SHARE * peak:
-        unit, reused = Unit.THREAD, _pool(started, answered, peak)
+        unit, reused = Unit.THREAD, _pool(started, load.answered, peak)
     else:
-        unit = _standing_unit(axis, before, peak, ceiling, started)
+        held_beats = load.held_s / axis.recording.manifest.beat_s
+        unit = _standing_unit(before, peak, ceiling, started, held_beats)
         reused = None if unit is None else True
     words = (
         f"with {peak:,} in service the target had {counted(len(most), 'process')} and"
@@ -162,7 +196,7 @@ def _pool(started: int, answered: int, peak: int) -> bool | None:
 
 
 def _standing_unit(
-    axis: Axis, before: tuple[ProcessSample, ...], peak: int, ceiling: int | None, started: int
+    before: tuple[ProcessSample, ...], peak: int, ceiling: int | None, started: int, held_beats: float
 ) -> Unit | None:
     """The units were there before: as many threads as run at once, as many processes, or loops that run many each.
 
@@ -171,8 +205,7 @@ def _standing_unit(
     if ceiling is not None and ceiling in (len(before), len(before) - 1) and _threads(before) < ceiling + len(before):
         return Unit.PROCESS
     if peak > _threads(before):
-        seen = axis.served_hold_s >= SEEN_BEATS * axis.recording.manifest.beat_s
-        return Unit.EVENT_LOOP if seen and not started else None
+        return Unit.EVENT_LOOP if held_beats >= SEEN_BEATS and not started else None
     return Unit.THREAD if ceiling is not None else None
 
 

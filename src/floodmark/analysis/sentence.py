@@ -1,6 +1,6 @@
 """The verdict in plain words: one paragraph that a person would say. It decides nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from floodmark.analysis.document import Failure, InService, Judgement, Model, Unit
 from floodmark.core.outcomes import Outcome
@@ -23,7 +23,11 @@ NOTEWORTHY_SHARE = 0.02
 
 
 def verdict_sentence(
-    manifest: Manifest, found: Judgement, settled: Mapping[Place, int], outcomes: Mapping[str, int]
+    manifest: Manifest,
+    profile: BurstProfile,
+    found: Judgement,
+    settled: Mapping[Place, int],
+    outcomes: Mapping[str, int],
 ) -> str:
     """Who is handled at once and by whom, where the others waited, what became of them, and which knob moves it.
 
@@ -31,26 +35,26 @@ def verdict_sentence(
     """
     parts = (
         _how_many(manifest, found, settled, outcomes),
-        _where(manifest.profile, found, settled),
-        _what_became(manifest, outcomes, found.failures),
+        _where(profile, found, settled),
+        what_became(outcomes, found.failures, lost=manifest.status is RunStatus.COMPLETE),
         _what_moves_it(manifest, found.in_service),
     )
     return " ".join(part for part in parts if part)
 
 
 def _how_many(manifest: Manifest, found: Judgement, settled: Mapping[Place, int], outcomes: Mapping[str, int]) -> str:
-    target, planned = manifest.target, manifest.profile.requests
+    target, planned = manifest.target, sum(outcomes.values())
     peak, ceiling, answered = found.in_service.peak, found.in_service.ceiling, outcomes.get(Outcome.ANSWERED.value, 0)
     if ceiling is not None:
-        return f"{target} handles {_requests(ceiling)} at once{_who(found.model, ceiling)}."
+        return f"{target} handles {requests_of(ceiling)} at once{_who(found.model, ceiling)}."
     if not peak:
         if answered:
-            return f"{target} answered {_requests(answered)}, too quickly to count how many were in service at once."
-        return f"{target} gave none of {_requests(planned)} the expected answer within the run."
+            return f"{target} answered {requests_of(answered)}, too quickly to count how many were in service at once."
+        return f"{target} gave none of {requests_of(planned)} the expected answer within the run."
     if peak >= planned:
         head = f"{target} had {'its one request' if planned == 1 else f'all {planned:,} requests'} in service at once"
     else:
-        head = f"{target} had at least {_requests(peak)} in service at once"
+        head = f"{target} had at least {requests_of(peak)} in service at once"
     waited = any(settled[place] for place in (Place.ACCEPT_QUEUE, Place.UNREAD, Place.IN_PROCESS))
     return f"{head}{_who(found.model, peak)}; no ceiling {'is proven' if waited else 'was seen'}."
 
@@ -81,10 +85,10 @@ def _where(profile: BurstProfile, found: Judgement, settled: Mapping[Place, int]
     sent = f"Of {profile.requests:,} sent {_together(profile)}"
     if len(noteworthy) == 1 and noteworthy[0][0] == others:
         rest = "one" if others == 1 else f"{others:,}"
-        return f"{sent} the other {rest} waited {_place_words(noteworthy[0][1], found)}."
-    listed = [f"{count:,} {_place_words(place, found)}" for count, place in noteworthy]
+        return f"{sent} the other {rest} waited {place_words(noteworthy[0][1], found)}."
+    listed = [f"{count:,} {place_words(place, found)}" for count, place in noteworthy]
     when = "" if len(listed) == 1 else ", not all at the same time"
-    return f"{sent} the others waited: up to {_and(listed)}{when}."
+    return f"{sent} the others waited: up to {listing(listed)}{when}."
 
 
 def _late(profile: BurstProfile, found: Judgement) -> str:
@@ -97,7 +101,8 @@ def _late(profile: BurstProfile, found: Judgement) -> str:
     return f"Up to {late:,} of them got in late: the accept queue (limit {queue.limit:,}) was full when they came."
 
 
-def _place_words(place: Place, found: Judgement) -> str:
+def place_words(place: Place, found: Judgement) -> str:
+    """Where they waited: ``in the accept queue (limit 128)``."""
     words = WAITED[place]
     queue = found.waiting[Place.ACCEPT_QUEUE]
     if place is Place.ACCEPT_QUEUE and queue.limit is not None:
@@ -110,17 +115,19 @@ def _place_words(place: Place, found: Judgement) -> str:
     return words
 
 
-def _what_became(manifest: Manifest, outcomes: Mapping[str, int], failures: tuple[Failure, ...]) -> str:
+def what_became(outcomes: Mapping[str, int], failures: tuple[Failure, ...], *, lost: bool) -> str:
+    """What became of those that were not answered: one sentence. `lost`: the unsent ones had a worker that was lost."""
     parts = []
     if failures:
-        listed = _and([f"{failure.count:,} {failure.kind.replace('_', ' ')} ({failure.side})" for failure in failures])
+        listed = listing(
+            [f"{failure.count:,} {failure.kind.replace('_', ' ')} ({failure.side})" for failure in failures]
+        )
         parts.append(f"{sum(failure.count for failure in failures):,} failed: {listed}")
     else:
         parts.append("none was refused, none failed")
     if waiting := outcomes.get(Outcome.WAITING.value):
         parts.append(f"{_were(waiting)} still in line when the run ended")
     if unsent := outcomes.get(Outcome.UNSENT.value):
-        lost = manifest.status is RunStatus.COMPLETE
         parts.append(f"{unsent:,} have no outcome: their worker was lost" if lost else f"{_were(unsent)} never sent")
     words = "; ".join(parts)
     return f"{words[0].upper()}{words[1:]}."
@@ -141,7 +148,8 @@ def _were(count: int) -> str:
     return "1 was" if count == 1 else f"{count:,} were"
 
 
-def _requests(count: int) -> str:
+def requests_of(count: int) -> str:
+    """``one request``, ``1,000 requests``."""
     return "one request" if count == 1 else f"{count:,} requests"
 
 
@@ -151,5 +159,6 @@ def _processes(count: int) -> str:
     return f"{SMALL[count] if count < len(SMALL) else format(count, ',')} processes"
 
 
-def _and(words: list[str]) -> str:
+def listing(words: Sequence[str]) -> str:
+    """``one, two and three``."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,5 +1,6 @@
 """Whether the agent's side of a run may be believed: the same reasons as ``checks``, seen from the target."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 from floodmark.analysis.axis import Axis, Beat
@@ -13,20 +14,35 @@ GAP_HOLDS = 0.2
 """Or by a fifth of a hold, whichever is longer: the plateau that a ceiling is read from lasts a whole one."""
 
 STRANGERS = 0.02
-"""Of the requests: connections on the target's port that are not the generator's, seen for longer than a moment."""
+"""Of the most connections there can be: others on the port that are not the generator's, for longer than a moment."""
 
 FEW_CONNECTIONS = 2
 """A load balancer's health check or a forgotten browser tab is no load."""
 
 
-def check_target(axis: Axis, timeline: Timeline) -> tuple[Check, ...]:
-    """The checks that need the agent; without one they are not made, rather than passed."""
+def check_target(axis: Axis, alive: Mapping[float, int], gap_s: float) -> tuple[Check, ...]:
+    """The checks that need the agent; without one they are not made, rather than passed.
+
+    `alive`: the most connections that the generator had about the time of each beat. `gap_s`: how long the agent may be
+    away, if that is longer than some beats.
+    """
     return (
-        _samples_complete(axis),
-        _ends_agree(axis, timeline),
+        _samples_complete(axis, gap_s),
+        _ends_agree(axis, alive),
         _target_idle_before(axis),
         _target_unchanged(axis),
     )
+
+
+def alive_in(timeline: Timeline) -> dict[float, int]:
+    """How many requests of a burst were under way at each time; each has a connection of its own."""
+    columns = zip(*timeline.places.values(), strict=True)
+    return dict(zip(timeline.times_s, (sum(value or 0 for value in column) for column in columns), strict=True))
+
+
+def on_grid(beat: Beat) -> float:
+    """A beat's time as a timeline has it."""
+    return round(beat.at_s, 4)
 
 
 def milliseconds(seconds: float) -> str:
@@ -34,19 +50,19 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:,.0f} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
-def _samples_complete(axis: Axis) -> Check:
+def _samples_complete(axis: Axis, gap_bound_s: float) -> Check:
     name = "agent's samples complete"
     if not axis.beats:
         return _no_samples(axis, name)
     beat_s = axis.recording.manifest.beat_s
-    bound_s = max(GAP_BEATS * beat_s, GAP_HOLDS * axis.hold_s)
+    bound_s = max(GAP_BEATS * beat_s, gap_bound_s)
     during = [beat.at_s for beat in axis.beats if 0 <= beat.at_s <= axis.end_s]
     gap_s = max(later - sooner for sooner, later in pairwise([0.0, *during, axis.end_s]))
     words = f"{len(during):,} samples, the longest gap {milliseconds(gap_s)} (bound {milliseconds(bound_s)})"
     return Check(name=name, ok=gap_s <= bound_s, words=words)
 
 
-def _ends_agree(axis: Axis, timeline: Timeline) -> Check:
+def _ends_agree(axis: Axis, alive: Mapping[float, int]) -> Check:
     """The target may hold fewer connections than the client believes (half open), but not more, and not none."""
     name = "both ends agree on the connections"
     if not axis.beats:
@@ -54,8 +70,7 @@ def _ends_agree(axis: Axis, timeline: Timeline) -> Check:
     if axis.answered() and not any(_established(beat) for beat in axis.beats):
         words = "requests were answered, and the agent saw no connection: it watched another port or host"
         return Check(name=name, ok=False, words=words)
-    alive = dict(zip(timeline.times_s, _alive(timeline), strict=True))
-    at_beats = [(round(beat.at_s, 4), _established(beat)) for beat in axis.beats]
+    at_beats = [(on_grid(beat), _established(beat)) for beat in axis.beats]
     excess = [count - alive[at_s] for at_s, count in at_beats if at_s in alive]
     # One dump may catch the moment between an answer's end here and its close there: two beats in a row may not.
     worst = max((min(pair) for pair in pairwise(excess)), default=0)
@@ -106,10 +121,5 @@ def _established(beat: Beat) -> int:
     return counts.established if counts else 0
 
 
-def _alive(timeline: Timeline) -> list[int]:
-    columns = zip(*timeline.places.values(), strict=True)
-    return [sum(value or 0 for value in column) for column in columns]
-
-
 def _bound(axis: Axis) -> int:
-    return max(FEW_CONNECTIONS, int(STRANGERS * axis.recording.manifest.profile.requests))
+    return max(FEW_CONNECTIONS, int(STRANGERS * axis.recording.manifest.profile.most_connections))

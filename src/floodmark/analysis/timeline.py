@@ -50,10 +50,10 @@ class TimelineMaker:
             failed=tuple(self._failed.at(at_s) for at_s, _ in beats),
             unsent=tuple(planned - released.at(at_s) for at_s, _ in beats),
             certain_until_s=self._service.certain_until_s,
-            processes=tuple(_processes(beat) for _, beat in beats),
-            threads=tuple(_total(beat, "threads") for _, beat in beats),
-            open_files=tuple(_total(beat, "open_files") for _, beat in beats),
-            rss_bytes=tuple(_total(beat, "rss_bytes") for _, beat in beats),
+            processes=tuple(process_count(beat) for _, beat in beats),
+            threads=tuple(tree_total(beat, "threads") for _, beat in beats),
+            open_files=tuple(tree_total(beat, "open_files") for _, beat in beats),
+            rss_bytes=tuple(tree_total(beat, "rss_bytes") for _, beat in beats),
         )
 
     def _beats(self) -> list[tuple[float, Beat | None]]:
@@ -107,13 +107,15 @@ def outer_connections(beat: Beat | None) -> ConnectionCounts | None:
     return beat.sample.connections[0]
 
 
-def _processes(beat: Beat | None) -> int | None:
+def process_count(beat: Beat | None) -> int | None:
+    """How many processes the target's tree had; None where it was not seen."""
     if beat is None or beat.sample.processes is None:
         return None
     return len(beat.sample.processes)
 
 
-def _total(beat: Beat | None, name: str) -> int | None:
+def tree_total(beat: Beat | None, name: str) -> int | None:
+    """The sum of one of `ProcessSample`'s numbers over the target's tree; None where it was not seen."""
     if beat is None or beat.sample.processes is None:
         return None
     known: list[int | None] = [getattr(process, name) for process in beat.sample.processes]

@@ -38,7 +38,7 @@ class Heading:
 def heading(picture: Picture, unlabelled: Sequence[Place]) -> Heading:
     """The heading of a picture; `unlabelled` are the places whose bands have no label of their own."""
     characters = int(picture.size.width_px / (TEXT_PX * 0.56))
-    subtitle = textwrap.wrap(short_words(picture.judged.document.verdict), characters)
+    subtitle = textwrap.wrap(short_words(picture.judged.document), characters)
     unseen = series.never_seen(picture.timeline) if picture.steps else []
     if unseen:
         subtitle += textwrap.wrap(f"not seen in this run: {', '.join(place.words for place in unseen)}", characters)

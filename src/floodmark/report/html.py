@@ -10,12 +10,16 @@ from floodmark.analysis.document import Judged
 from floodmark.analysis.estimates import agreement_words
 from floodmark.core.run_folder import Manifest
 from floodmark.core.sample import TargetLimits
-from floodmark.report import page, words
+from floodmark.report import measures, page, words
+from floodmark.report.step_rows import step_rows
 from floodmark.report.svg import FONTS
 
 
-def render_html(judged: Judged, manifest: Manifest) -> str:
-    """The whole page. Everything that comes from outside is escaped, and shown without what does not print."""
+def render_html(judged: Judged, manifest: Manifest, *, wide: str = "") -> str:
+    """The whole page. Everything that comes from outside is escaped, and shown without what does not print.
+
+    `wide` is the picture at its full width, where it was drawn already.
+    """
     # Here, not above: the drawing library takes a second to load, and most commands draw nothing.
     from floodmark.report.picture import NARROW, WIDE  # noqa: PLC0415  the reason is above
     from floodmark.report.waterline import draw_waterline  # noqa: PLC0415  the reason is above
@@ -33,14 +37,21 @@ def render_html(judged: Judged, manifest: Manifest) -> str:
         rest=rest,
         figures=page.figures(document),
         # Drawn by us from escaped text: see floodmark.report.svg.
-        wide=Markup(draw_waterline(judged, size=WIDE)),  # noqa: S704  the reason is above
+        wide=Markup(wide or draw_waterline(judged, size=WIDE)),  # noqa: S704  the reason is above
         narrow=Markup(draw_waterline(judged, size=NARROW)),  # noqa: S704  the reason is above
-        places=page.place_rows(verdict),
+        places=page.place_rows(document),
         model_words=page.model_words(verdict),
         model_facts=page.model_facts(verdict),
         evidence=page.other_evidence(verdict),
         agreement=agreement_words(verdict.in_service.estimates),
         outcomes=page.outcome_words(document),
+        latency=[
+            (name, times.count, measures.percentile_words(times)) for name, times in measures.latency_rows(document)
+        ],
+        percentiles=measures.PERCENTILE_COLUMNS,
+        rate=measures.rate_words(document),
+        release=measures.release_words(document),
+        steps=step_rows(document),
         checks=page.checks_in_order(document),
         plan=words.profile_words(document.profile),
         limits=_limit_rows(manifest.limits),

@@ -28,7 +28,8 @@ class LiveState:
     """Where a run is. The first counts are the workers' running totals, the rest the agent's last sample.
 
     `read` counts connections that the server has read everything from: in process or in service, which only the
-    verdict can tell apart. None where not known.
+    verdict can tell apart. None where not known. `duration_s` is a steady load's, None for one of so many requests;
+    `load_s` counts from its release, `answered_per_s` is over about the last second.
     """
 
     phase: str
@@ -43,6 +44,15 @@ class LiveState:
     read: int | None = None
     threads: int | None = None
     processes: int | None = None
+    duration_s: float | None = None
+    load_s: float = 0.0
+    answered_per_s: float | None = None
+    open_connections: int = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that were released and have no outcome yet."""
+        return max(0, self.released - self.answered - self.failed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +106,22 @@ class LiveView:
 def segments(state: LiveState) -> list[Segment]:
     """Where the requests are, from answered to not yet sent; they add up to the requests planned.
 
-    Client and target report at different moments, so the target's counts are cut to what the client has under way.
+    Of a steady load only those in flight: beside all that were answered, nothing else would be seen.
     """
-    left = under_way = max(0, state.released - state.answered - state.failed)
-    parts = [Segment(words="answered", colour=_ANSWERED, requests=state.answered)]
+    if state.duration_s is not None:
+        return _in_flight(state)
+    return [
+        Segment(words="answered", colour=_ANSWERED, requests=state.answered),
+        *_in_flight(state),
+        Segment(words="failed", colour=_FAILED, requests=state.failed),
+        Segment(words="not sent", colour=_UNSENT, requests=max(0, state.planned - state.released)),
+    ]
+
+
+def _in_flight(state: LiveState) -> list[Segment]:
+    """Client and target report at different moments: the target's counts are cut to what the client has under way."""
+    left = state.in_flight
+    parts = []
     for words, place, number in (
         ("with the server", Place.IN_SERVICE, state.read),
         ("unread", Place.UNREAD, state.unread),
@@ -109,17 +131,14 @@ def segments(state: LiveState) -> list[Segment]:
         left -= requests
         parts.append(Segment(words=words, colour=FILL[place], requests=requests))
     known = state.read is not None or state.accept_queue is not None
-    waiting = max(0, min(left, under_way))
-    parts.append(Segment(words="on the way" if known else "sent", colour=FILL[Place.CONNECTING], requests=waiting))
-    parts.append(Segment(words="failed", colour=_FAILED, requests=state.failed))
-    parts.append(Segment(words="not sent", colour=_UNSENT, requests=max(0, state.planned - state.released)))
+    parts.append(Segment(words="on the way" if known else "sent", colour=FILL[Place.CONNECTING], requests=left))
     return parts
 
 
 def line(state: LiveState) -> str:
     """The state as one plain line."""
     shown = [f"{part.requests:,} {part.words}" for part in segments(state) if part.requests]
-    parts = [", ".join(shown)] if state.released else []
+    parts = [", ".join(_progress(state) + shown)] if state.released else []
     if state.threads is not None or state.processes is not None:
         parts.append(_server_words(state))
     head = f"{state.elapsed_s:6.1f} s  {printable(state.phase)}"
@@ -131,8 +150,25 @@ def table(state: LiveState, cells: int) -> Group:
     head = Text.assemble((printable(state.phase), "bold"), (f"   {duration(round(state.elapsed_s, 1))}", "dim"))
     if not state.released:
         return Group(head)
-    parts = segments(state)
-    return Group(head, bar(parts, cells), key(parts, cells), Text(_server_words(state), style="dim"))
+    parts, progress = segments(state), _progress(state)
+    rows = [Text("   ".join(progress))] if progress else []
+    return Group(head, *rows, bar(parts, cells), key(parts, cells), Text(_server_words(state), style="dim"))
+
+
+def _progress(state: LiveState) -> list[str]:
+    """How far a steady load is, and how fast it goes; nothing for another load."""
+    if state.duration_s is None:
+        return []
+    # A load in its drain is over its time: the rest of the answers is waited for.
+    gone_s = min(state.load_s, state.duration_s)
+    rate = [] if state.answered_per_s is None else [f"{state.answered_per_s:,.0f} requests/s"]
+    return [
+        f"{gone_s:,.1f} of {state.duration_s:,g} s",
+        *rate,
+        f"{state.answered:,} answered",
+        f"{state.failed:,} failed",
+        f"{state.in_flight:,} in flight",
+    ]
 
 
 def key(parts: list[Segment], cells: int) -> Text:

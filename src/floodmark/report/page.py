@@ -1,14 +1,24 @@
 """What the report says beside the verdict's own words: banner, key figures, rows of places. No HTML, no terminal."""
 
+import re
 from dataclasses import dataclass
 
 from floodmark.analysis.document import Check, Judged, Judgement, Unit, VerdictDocument
 from floodmark.analysis.estimates import agreement_words
+from floodmark.analysis.steady_sentence import amount, seconds_words
 from floodmark.core.outcomes import Outcome
 from floodmark.core.places import WAITING_PLACES, Place
 from floodmark.core.run_folder import Manifest, RunStatus
 from floodmark.report.colours import FILL
-from floodmark.report.words import MEANING, count, kind_words, waiting_place
+from floodmark.report.words import (
+    at_once,
+    count,
+    is_with_the_server,
+    kind_words,
+    place_meaning,
+    place_name,
+    waiting_place,
+)
 
 _ENDS = {
     RunStatus.INTERRUPTED: (
@@ -18,6 +28,9 @@ _ENDS = {
     RunStatus.FAILED: ("The run failed", "Something that the run needs broke. This is what was measured until then."),
     RunStatus.RUNNING: ("The run has no end", "It is still going on, or it was cut off. This is what is known so far."),
 }
+
+
+_UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|us|%|requests/s)(?![\w]))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +78,17 @@ def banner(judged: Judged, manifest: Manifest) -> Banner | None:
 
 
 def lead(sentence: str) -> tuple[str, str]:
-    """The verdict's first sentence, and the rest of it."""
+    """The verdict's first sentence, in which no number is parted from its unit by a line's end, and the rest of it."""
     first, stop, rest = sentence.partition(". ")
-    return first + ("." if stop else ""), rest
+    return _UNIT.sub("\N{NO-BREAK SPACE}", first) + ("." if stop else ""), rest
 
 
 def figures(document: VerdictDocument) -> list[Figure]:
     """The key numbers: how many at once, where most waited, what became of all."""
     verdict = document.verdict
     in_service = verdict.in_service
+    if document.profile.is_steady:
+        return [*_pace(document), *_fullest(verdict), *_left_figures(document)]
     if in_service.ceiling is None:
         first = Figure(value=f"\N{GREATER-THAN OR EQUAL TO} {in_service.peak:,}", words="at once, no ceiling seen")
     else:
@@ -81,25 +96,26 @@ def figures(document: VerdictDocument) -> list[Figure]:
     return [first, *_fullest(verdict), *_outcome_figures(document)]
 
 
-def place_rows(verdict: Judgement) -> list[PlaceRow]:
+def place_rows(document: VerdictDocument) -> list[PlaceRow]:
     """In service first, then the places where the others waited, from the server's core outwards."""
-    in_service = verdict.in_service
+    in_service = document.verdict.in_service
     ceiling = "none seen" if in_service.ceiling is None else count(in_service.ceiling)
-    rows = [_place_row(Place.IN_SERVICE, in_service.peak, ceiling)]
+    limit = "" if document.profile.is_steady else ceiling
+    rows = [_place_row(document, Place.IN_SERVICE, in_service.peak, limit)]
     for place in reversed(WAITING_PLACES):
-        entry = waiting_place(verdict, place)
-        rows.append(_place_row(place, entry.peak, "" if entry.limit is None else count(entry.limit)))
+        entry = waiting_place(document.verdict, place)
+        rows.append(_place_row(document, place, entry.peak, "" if entry.limit is None else count(entry.limit)))
     return rows
 
 
-def _place_row(place: Place, peak: int | None, limit: str) -> PlaceRow:
+def _place_row(document: VerdictDocument, place: Place, peak: int | None, limit: str) -> PlaceRow:
     return PlaceRow(
-        words=place.words,
+        words=place_name(document, place),
         colour=FILL[place],
         peak_count=peak,
         peak="not seen" if peak is None else count(peak),
         limit=limit,
-        meaning=MEANING[place],
+        meaning=place_meaning(document, place),
     )
 
 
@@ -157,11 +173,34 @@ def _fullest(verdict: Judgement) -> list[Figure]:
     return [Figure(value=f"{peak:,}", words=f"waited at most: {place.words}")] if place and peak else []
 
 
+def _pace(document: VerdictDocument) -> list[Figure]:
+    """What a steady load is about: how fast, how late, how many at once."""
+    shown = []
+    if document.throughput is not None:
+        shown.append(Figure(value=amount(document.throughput.answered_per_s), words="answered per second"))
+    if document.latency is not None:
+        shown.append(Figure(value=seconds_words(document.latency.p50_s), words="half within"))
+        shown.append(Figure(value=seconds_words(document.latency.p99_s), words="99 % within"))
+    if not is_with_the_server(document):
+        shown.append(Figure(value=f"{at_once(document):,}", words="in service at once, about"))
+    return shown
+
+
+def _left_figures(document: VerdictDocument) -> list[Figure]:
+    """What a steady load left: a closed loop always ends with a request on every connection, which says nothing."""
+    failed = Figure(value=f"{failed_count(document):,}", words="failed")
+    named = ((Outcome.WAITING, "still waiting at the end"), (Outcome.UNSENT, "never sent"))
+    left = [(document.outcomes.get(kind, 0), words) for kind, words in named]
+    shown = left if document.profile.rate is not None else left[1:]
+    return [failed, *(Figure(value=f"{number:,}", words=words) for number, words in shown if number)]
+
+
 def _outcome_figures(document: VerdictDocument) -> list[Figure]:
     outcomes = document.outcomes
     unsent = outcomes.get(Outcome.UNSENT, 0)
+    total = sum(outcomes.values())
     shown = [
-        Figure(value=f"{outcomes.get(Outcome.ANSWERED, 0):,}", words=f"answered of {document.profile.requests:,}"),
+        Figure(value=f"{outcomes.get(Outcome.ANSWERED, 0):,}", words=f"answered of {total:,}"),
         Figure(value=f"{failed_count(document):,}", words="failed"),
         Figure(value=f"{outcomes.get(Outcome.WAITING, 0):,}", words="still waiting at the end"),
     ]

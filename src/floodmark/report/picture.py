@@ -8,10 +8,11 @@ from matplotlib.textpath import TextToPath
 from floodmark.analysis.document import Judged, Timeline
 from floodmark.core.places import Place
 from floodmark.report import series
+from floodmark.report.charts import Chart, charts_of
 from floodmark.report.colours import FAILED, INK, Role
 from floodmark.report.labels import Frame
 from floodmark.report.series import Band
-from floodmark.report.words import waiting_place
+from floodmark.report.words import at_once, is_with_the_server, place_name, waiting_place
 
 TEXT_PX = 11.5
 LINE_PX = 17.0
@@ -30,10 +31,14 @@ class Size:
     left_px: float
     plot_px: float
     panel_px: float
+    chart_px: float
 
 
-WIDE = Size(prefix="waterline", width_px=960, left_px=56, plot_px=330, panel_px=46)
-NARROW = Size(prefix="waterline-narrow", width_px=400, left_px=44, plot_px=270, panel_px=40)
+WIDE = Size(prefix="waterline", width_px=960, left_px=56, plot_px=330, panel_px=46, chart_px=120)
+NARROW = Size(prefix="waterline-narrow", width_px=400, left_px=44, plot_px=270, panel_px=40, chart_px=100)
+
+BELOW_CHARTS = 0.6
+"""Of the plot's height, where charts stand above it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +62,7 @@ class Picture:
     end_s: float
     bands: list[Band]
     levels: list[Level]
+    charts: list[Chart]
     frame: Frame
 
     @property
@@ -79,12 +85,14 @@ def prepare(judged: Judged, size: Size) -> Picture:
     end_s = max(times_s[-1] if times_s else 0.0, begin_s)
     end_s = end_s if end_s > begin_s else begin_s + 1.0
     stack = series.bands(timeline, steps)
-    levels = _levels(judged, steps)
+    charts = charts_of(judged)
+    levels = [] if charts else _levels(judged, steps)
     highest = max([1.0, *(series.highest(band.upper) for band in stack), *(series.highest(it.values) for it in levels)])
-    margin_px = max((text_width_px(level.words) for level in levels), default=0.0) + 2 * MARGIN_PX
+    names = [level.words for level in levels] + [curve.words for chart in charts for curve in chart.curves]
+    margin_px = max((text_width_px(name) for name in names), default=0.0) + 2 * MARGIN_PX
     frame = Frame(
         width_px=size.width_px - size.left_px - margin_px,
-        height_px=size.plot_px,
+        height_px=size.plot_px * (BELOW_CHARTS if charts else 1.0),
         begin_s=begin_s,
         end_s=end_s,
         top=highest * HEADROOM,
@@ -97,6 +105,7 @@ def prepare(judged: Judged, size: Size) -> Picture:
         end_s=end_s,
         bands=stack,
         levels=levels,
+        charts=charts,
         frame=frame,
     )
 
@@ -117,9 +126,12 @@ def _levels(judged: Judged, steps: list[int]) -> list[Level]:
 
 def band_words(picture: Picture, place: Place) -> str:
     """A place's label: its name, the most requests seen in it, its limit."""
-    verdict = picture.judged.document.verdict
+    document = picture.judged.document
+    verdict = document.verdict
     if place is Place.IN_SERVICE:
-        return f"in service: up to {verdict.in_service.peak:,}"
+        if document.profile.is_steady and not is_with_the_server(document):
+            return f"{place.words}: about {at_once(document):,}"
+        return f"{place_name(document, place)}: up to {verdict.in_service.peak:,}"
     entry = waiting_place(verdict, place)
     words = place.words if entry.peak is None else f"{place.words}: up to {entry.peak:,}"
     return words if entry.limit is None else f"{words} (limit {entry.limit:,})"

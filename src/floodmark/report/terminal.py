@@ -12,11 +12,21 @@ from rich.text import Text
 from floodmark.analysis.document import Judged, Judgement, Validity, VerdictDocument
 from floodmark.analysis.estimates import agreement_words
 from floodmark.core.run_folder import REPORT, Manifest
+from floodmark.report.measures import (
+    PERCENTILE_COLUMNS,
+    latency_rows,
+    percentile_words,
+    rate_words,
+    release_words,
+)
 from floodmark.report.page import banner, model_words, outcome_words, place_rows
+from floodmark.report.step_rows import step_rows
 from floodmark.report.words import count, kind_words, plural, printable, profile_words
 
 INDENT = (0, 0, 0, 2)
 BAR_CELLS = 36
+LEFT_TO_THE_PAGE = ("75 %", "95 %")
+"""Percentiles that 80 columns have no room for."""
 
 
 class Bar:
@@ -50,12 +60,17 @@ def _print_all(judged: Judged, manifest: Manifest, console: Console, folder: str
     document = judged.document
     _print_banner(judged, manifest, console)
     console.print(_text(document.verdict.sentence, "bold"))
-    console.print(_text(f"{profile_words(document.profile)}.", "dim"))
+    plan = profile_words(document.profile)
+    console.print(_text(f"{plan[0].upper()}{plan[1:]}.", "dim"))
+    if document.steps:
+        _print_block(console, "The bursts of the search", _steps(document))
     console.print()
     console.print(Padding(_places(document), INDENT, expand=False))
     if len(document.verdict.lines) > 1:
         inner = any(not line.outer for line in document.verdict.lines)
         _print_block(console, "Lines, one behind the other" if inner else "Lines", _lines(document.verdict))
+    if document.latency is not None:
+        _print_block(console, "How long an answer took, from its planned release", _latency(document))
     console.print()
     console.print(_facts(document))
     if document.verdict.failures:
@@ -79,7 +94,7 @@ def _print_banner(judged: Judged, manifest: Manifest, console: Console) -> None:
 def _places(document: VerdictDocument) -> Table:
     table = _columns(("place", "left"), ("at most", "right"), ("limit", "right"), ("", "left"))
     peaks = [document.verdict.in_service.peak, *(entry.peak or 0 for entry in document.verdict.waiting.values())]
-    for row in place_rows(document.verdict):
+    for row in place_rows(document):
         share = (row.peak_count or 0) / max(1, *peaks)
         table.add_row(row.words, row.peak, row.limit, Bar(share, row.colour), style="" if share else "dim")
     return table
@@ -99,9 +114,30 @@ def _facts(document: VerdictDocument) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
+    if (rate := rate_words(document)) is not None:
+        table.add_row("Rate", _text(rate))
+    if (release := release_words(document)) is not None:
+        table.add_row("Released", _text(release))
     table.add_row("Outcomes", _text(outcome_words(document)))
     table.add_row("Run by", _text(model_words(document.verdict)))
     table.add_row("Counted", _text(agreement_words(document.verdict.in_service.estimates)))
+    return table
+
+
+def _latency(document: VerdictDocument) -> Table:
+    shown = [index for index, name in enumerate(PERCENTILE_COLUMNS) if name not in LEFT_TO_THE_PAGE]
+    table = _columns(("", "left"), *((PERCENTILE_COLUMNS[index], "right") for index in shown))
+    for name, times in latency_rows(document):
+        words = percentile_words(times)
+        table.add_row(name.removeprefix("to the ").removesuffix(" alone"), *(words[index] for index in shown))
+    return table
+
+
+def _steps(document: VerdictDocument) -> Table:
+    names = ("requests", "ceiling", "at once", "answered")
+    table = _columns(*((name, "right") for name in names), ("", "left"), ("folder", "left"))
+    for row in step_rows(document):
+        table.add_row(row.requests, row.ceiling, row.at_once, row.answered, row.result, _text(row.folder))
     return table
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from floodmark.analysis.document import Judged
 from floodmark.core.places import Place
 from floodmark.report import series
+from floodmark.report.axes import entitle, make_axes, write
+from floodmark.report.chart_drawing import draw_chart
 from floodmark.report.colours import ESTIMATE, FILL, GAP, GRID, INK, INK_ON, MUTED, PAPER
 from floodmark.report.heading import draw_heading, heading
 from floodmark.report.labels import Spot, place_label, spread
@@ -52,12 +53,12 @@ def draw_waterline(judged: Judged, *, size: Size = WIDE) -> str:
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
         drawing = _draw(prepare(judged, size))
-    verdict = judged.document.verdict
+    document = judged.document
     return for_page(
         drawing,
         prefix=size.prefix,
         title=f"Where the requests were over time: {printable(judged.document.target)}",
-        description=printable(f"{verdict.sentence} In the picture: {short_words(verdict)}."),
+        description=printable(f"{document.verdict.sentence} In the picture: {short_words(document)}."),
     )
 
 
@@ -67,16 +68,23 @@ def _draw(picture: Picture) -> str:
     named = [band.place for band in picture.bands if band.occurs and band.place not in spots]
     head = heading(picture, unlabelled=[place for place in named if _peak(picture, place)])
     panel_px = size.panel_px + LINE_PX + PANEL_GAP_PX
-    height_px = head.height_px + size.plot_px + MAIN_GAP_PX + len(panels) * panel_px + AXIS_PX
+    chart_px = size.chart_px + LINE_PX + MAIN_GAP_PX
+    title_px = LINE_PX if picture.charts else 0.0
+    above_px = head.height_px + len(picture.charts) * chart_px + title_px
+    height_px = above_px + picture.frame.height_px + MAIN_GAP_PX + len(panels) * panel_px + AXIS_PX
     figure = Figure(figsize=(size.width_px / 72, height_px / 72), dpi=72)
     figure.patch.set_alpha(0)
     draw_heading(figure, picture, head, height_px)
-    plot_bottom_px = height_px - head.height_px - size.plot_px
-    main = _axes(figure, picture, plot_bottom_px, size.plot_px, picture.frame.top)
+    for number, chart in enumerate(picture.charts, start=1):
+        draw_chart(figure, picture, chart, height_px - head.height_px - number * chart_px + MAIN_GAP_PX)
+    plot_bottom_px = height_px - above_px - picture.frame.height_px
+    main = make_axes(figure, picture, plot_bottom_px, picture.frame.height_px, picture.frame.top)
+    if picture.charts:
+        entitle(main, "requests in flight, by place")
     _draw_bands(main, picture)
     _draw_levels(main, picture)
     for place, (label, spot) in spots.items():
-        _text(main, spot.time_s, spot.value, label, color=INK_ON[place], ha="center", va="center", zorder=9)
+        write(main, spot.time_s, spot.value, label, color=INK_ON[place], ha="center", va="center", zorder=9)
     last = main
     for number, (name, values) in enumerate(panels.items(), start=1):
         last = _draw_panel(figure, picture, plot_bottom_px - MAIN_GAP_PX - number * panel_px, name, values)
@@ -91,28 +99,6 @@ def _peak(picture: Picture, place: Place) -> int | None:
     """What the verdict says was most; a place that requests only passed through has none."""
     verdict = picture.judged.document.verdict
     return verdict.in_service.peak if place is Place.IN_SERVICE else waiting_place(verdict, place).peak
-
-
-def _axes(figure: Figure, picture: Picture, bottom_px: float, height_px: float, top: float) -> Axes:
-    size = picture.size
-    width_px, figure_px = figure.get_size_inches() * 72
-    place = (size.left_px / width_px, bottom_px / figure_px, picture.frame.width_px / width_px, height_px / figure_px)
-    axes = figure.add_axes(place)
-    axes.patch.set_alpha(0)
-    axes.set_xlim(picture.frame.begin_s, picture.frame.end_s)
-    axes.set_ylim(0, top)
-    axes.spines[["left", "right", "top"]].set_visible(False)
-    axes.spines["bottom"].set_color(MUTED.drawn)
-    axes.spines["bottom"].set_linewidth(0.8)
-    axes.spines["bottom"].set_zorder(8)
-    axes.tick_params(length=0, pad=6, labelcolor=MUTED.drawn, labelsize=TEXT_PX, labelbottom=False)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=max(4, int(picture.frame.width_px / 90)), steps=[1, 2, 5, 10]))
-    axes.grid(visible=True, color=GRID.drawn, linewidth=0.8)
-    axes.set_axisbelow(True)
-    return axes
 
 
 def _draw_bands(axes: Axes, picture: Picture) -> None:
@@ -135,7 +121,7 @@ def _draw_gap(axes: Axes, picture: Picture, begin_s: float, until_s: float) -> N
     if room_px < LINE_PX:
         return
     upright = room_px < text_width_px("not seen") + LABEL_PAD_PX
-    _text(
+    write(
         axes,
         (begin_s + until_s) / 2,
         picture.frame.top / 2,
@@ -247,14 +233,9 @@ def _panels(picture: Picture) -> dict[str, list[float]]:
 
 def _draw_panel(figure: Figure, picture: Picture, bottom_px: float, name: str, values: list[float]) -> Axes:
     peak = series.highest(values)
-    axes = _axes(figure, picture, bottom_px, picture.size.panel_px, max(peak, 1.0) * 1.12)
+    axes = make_axes(figure, picture, bottom_px, picture.size.panel_px, max(peak, 1.0) * 1.12)
     axes.set_yticks([0, max(peak, 1.0)])
     xs, ys = series.staircase(picture.times_s, values, picture.end_s)
     axes.plot(xs, ys, color=INK.drawn, linewidth=1.4, solid_joinstyle="miter", zorder=5)
-    axes.set_title(name, loc="left", fontsize=TEXT_PX, color=INK.drawn, pad=5, fontweight="bold")
+    entitle(axes, name)
     return axes
-
-
-def _text(axes: Axes, x: float, y: float, words: str, **style: Any) -> None:
-    # parse_math: a dollar sign in a name is a dollar sign.
-    axes.text(x, y, words, parse_math=False, **{"fontsize": TEXT_PX, **style})

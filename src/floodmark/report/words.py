@@ -1,9 +1,10 @@
 """Numbers, times and short phrases as the report writes them. No layout: every output has its own."""
 
-from floodmark.analysis.document import InService, Judgement, ProfileSummary, WaitingPlace
+from floodmark.analysis.document import InService, Judgement, ProfileSummary, VerdictDocument, WaitingPlace
 from floodmark.core.places import WAITING_PLACES, Place
 
 UNKNOWN = "not known"
+WITH_THE_SERVER = "with the server"
 
 MEANING = {
     Place.IN_SERVICE: "A handler is running the request.",
@@ -45,6 +46,14 @@ def duration(time_s: float) -> str:
     return f"{time_s:,.0f} s" if time_s == round(time_s) else f"{time_s:,.3g} s"
 
 
+def size_words(size_bytes: float) -> str:
+    """``312 bytes``, ``4.1 kB``, ``1.2 MB``: thousands, as networks count."""
+    for unit, per in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= per:
+            return f"{size_bytes / per:,.3g} {unit}"
+    return f"{size_bytes:,.0f} bytes"
+
+
 def plural(number: int, noun: str) -> str:
     """``1 request``, ``1,000 requests``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
@@ -52,8 +61,22 @@ def plural(number: int, noun: str) -> str:
 
 def profile_words(profile: ProfileSummary) -> str:
     """The load in one phrase: ``1,000 requests at one instant, each held 5 s``."""
-    spread = "at one instant" if profile.within_s == 0 else f"within {duration(profile.within_s)}"
-    return f"{plural(profile.requests, 'request')} {spread}, each held {duration(profile.hold_s)}"
+    held = f", each held {duration(profile.hold_s)}" if profile.hold_s else ""
+    return f"{_load_words(profile)}{held}"
+
+
+def _load_words(profile: ProfileSummary) -> str:
+    lasts = f"for {duration(profile.duration_s or 0.0)}"
+    if profile.rate is not None:
+        return (
+            f"{quantity(profile.rate)} requests per second {lasts}, over up to {profile.connections or 0:,} connections"
+        )
+    if profile.is_steady:
+        return f"{plural(profile.connections or 0, 'connection')} {lasts}, the next request when the last is answered"
+    if profile.first is not None:
+        return f"bursts from {profile.first:,} up to {profile.requests or 0:,} requests at one instant"
+    spread = "at one instant" if not profile.within_s else f"within {duration(profile.within_s)}"
+    return f"{plural(profile.requests or 0, 'request')} {spread}"
 
 
 def at_once_words(in_service: InService) -> str:
@@ -63,12 +86,49 @@ def at_once_words(in_service: InService) -> str:
     return f"at least {in_service.peak:,} at once, no ceiling seen"
 
 
-def short_words(verdict: Judgement) -> str:
+def is_with_the_server(document: VerdictDocument) -> bool:
+    """In service cannot be told from in process: how long a handler takes is not known."""
+    return document.profile.is_steady and (document.service is None or document.service.mean_s is None)
+
+
+def place_name(document: VerdictDocument, place: Place) -> str:
+    """A place's name; where in service cannot be told from in process, both are with the server."""
+    return WITH_THE_SERVER if place is Place.IN_SERVICE and is_with_the_server(document) else place.words
+
+
+def place_meaning(document: VerdictDocument, place: Place) -> str:
+    """What it means to be in a place of this run."""
+    if place is Place.IN_SERVICE and is_with_the_server(document):
+        return "The server has read the request: a handler is running it, or it stands in a queue of the server's own."
+    if place is Place.IN_SERVICE and document.profile.is_steady:
+        return f"{MEANING[place]} Throughput times service time (Little's law)."
+    return MEANING[place]
+
+
+def at_once(document: VerdictDocument) -> int:
+    """How many of a steady load were in service at once, as a mean; the most where there is no estimate of that."""
+    in_service = document.verdict.in_service
+    value = next((estimate.value for estimate in in_service.estimates if estimate.value is not None), None)
+    return in_service.peak if value is None else round(value)
+
+
+def in_service_words(document: VerdictDocument) -> str:
+    """How many at once, as far as this kind of load can tell."""
+    in_service = document.verdict.in_service
+    if not document.profile.is_steady:
+        return at_once_words(in_service)
+    if is_with_the_server(document):
+        return f"up to {in_service.peak:,} {WITH_THE_SERVER}"
+    return f"about {at_once(document):,} in service at once"
+
+
+def short_words(document: VerdictDocument) -> str:
     """The verdict in a caption: how many at once, then the waiting places, fullest first."""
+    verdict = document.verdict
     peaks = {place: waiting_place(verdict, place).peak for place in WAITING_PLACES}
     busy = sorted((place for place in WAITING_PLACES if peaks[place]), key=lambda place: -(peaks[place] or 0))
     places = [f"up to {peaks[place]:,} {_preposition(place)}{place.words}" for place in busy]
-    return ", ".join([at_once_words(verdict.in_service), *places])
+    return ", ".join([in_service_words(document), *places])
 
 
 def waiting_place(verdict: Judgement, place: Place) -> WaitingPlace:

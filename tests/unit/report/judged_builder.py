@@ -19,7 +19,7 @@ from floodmark.analysis.document import (
     WaitingPlace,
 )
 from floodmark.core.places import WAITING_PLACES, Place
-from floodmark.core.profile import BurstProfile
+from floodmark.core.profile import ArrivalsProfile, BurstProfile, ClosedProfile, Profile, SearchProfile
 from floodmark.core.run_folder import HoldProbe, Manifest, RunStatus
 from floodmark.core.sample import TargetLimits
 from floodmark.core.target import ExpectSpec
@@ -155,6 +155,15 @@ def document(server: Server, timeline: Timeline, **verdict: object) -> VerdictDo
     )
 
 
+def _profile(summary: ProfileSummary) -> Profile:
+    kind = next(
+        kind for kind in (BurstProfile, ClosedProfile, ArrivalsProfile, SearchProfile) if summary.kind in kind.KINDS
+    )
+    names = {field.name for field in dataclasses.fields(kind)}
+    values = {name: value for name, value in dataclasses.asdict(summary).items() if name in names}
+    return kind(**values, most=summary.requests) if kind is SearchProfile else kind(**values)
+
+
 def manifest_for(judged: Judged, **changes: object) -> Manifest:
     """A manifest as the run that `judged` is about would have left it."""
     profile = judged.document.profile
@@ -165,7 +174,7 @@ def manifest_for(judged: Judged, **changes: object) -> Manifest:
         target=judged.document.target,
         summary="FastAPI, a def handler, on uvicorn: AnyIO's thread pool runs it.",
         url="http://127.0.0.1:8000/?id={id}&hold={hold}",
-        profile=BurstProfile(requests=profile.requests, within_s=profile.within_s, hold_s=profile.hold_s),
+        profile=_profile(profile),
         hold_known=True,
         workers=2,
         beat_s=BEAT_S,
@@ -186,6 +195,6 @@ def manifest_for(judged: Judged, **changes: object) -> Manifest:
         agent_notes=(),
         versions={"floodmark": "0.1.0", "locust": "2.47.0", "python": "3.11.7", "uvicorn": "0.34.0"},
         host={"system": "Linux 6.18.5", "machine": "x86_64", "cpus": "4", "memory": "16.4 GB"},
-        command=("floodmark", "run", judged.document.target, "--requests", str(profile.requests)),
+        command=("floodmark", "run", judged.document.target, "--requests", str(profile.requests or 0)),
     )
     return dataclasses.replace(manifest, **changes)  # type: ignore[arg-type]

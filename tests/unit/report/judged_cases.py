@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from judged_builder import GOOD_CHECKS, Server, document, simulate
+from steady_cases import STEADY_CASES
 
 from floodmark.analysis.document import (
     Check,
@@ -384,4 +385,5 @@ CASES: dict[str, Callable[[], Judged]] = {
     "no-agent": no_agent,
     "ten-thousand": ten_thousand,
     "three": three,
+    **STEADY_CASES,
 }

@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import io
 import itertools
 
@@ -82,6 +83,45 @@ def test_a_line_names_the_places_and_the_servers_threads() -> None:
 def test_what_the_agent_has_not_said_is_not_made_up() -> None:
     state = LiveState(phase="load is on", planned=10, released=10, answered=2)
     assert line(state) == "   0.0 s  load is on: 2 answered, 8 sent"
+
+
+STEADY = LiveState(
+    phase="load is on",
+    elapsed_s=8.0,
+    duration_s=10.0,
+    load_s=4.04,
+    answered_per_s=391.2,
+    released=3564,
+    answered=1564,
+    failed=3,
+    read=1990,
+    accept_queue=3,
+    threads=41,
+    processes=1,
+)
+
+
+def test_a_steady_load_shows_its_rate_and_the_places_of_those_in_flight() -> None:
+    assert line(STEADY) == (
+        "   8.0 s  load is on: 4.0 of 10 s, 391 requests/s, 1,564 answered, 3 failed, 1,997 in flight, 1,990 with the"
+        " server, 3 accept queue, 4 on the way; threads 41, processes 1"
+    )
+
+
+def test_a_steady_loads_bar_has_those_in_flight_only() -> None:
+    assert sum(part.requests for part in segments(STEADY)) == STEADY.in_flight == 1997
+
+
+def test_a_steady_load_in_its_drain_has_gone_its_whole_time_and_no_rate_is_made_up() -> None:
+    drained = dataclasses.replace(STEADY, load_s=11.5, answered_per_s=None)
+    assert "10.0 of 10 s, 1,564 answered" in line(drained)
+
+
+def test_a_terminal_shows_a_steady_loads_rate() -> None:
+    file = io.StringIO()
+    with LiveView(Console(file=file, force_terminal=True, width=80)) as view:
+        view.update(STEADY)
+    assert "4.0 of 10 s   391 requests/s   1,564 answered   3 failed   1,997 in flight" in file.getvalue()
 
 
 count = st.integers(min_value=0, max_value=10_000)

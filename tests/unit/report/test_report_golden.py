@@ -32,6 +32,6 @@ def test_the_terminal_verdict_in_80_columns_is_the_golden_one(name: str) -> None
     check(f"{name}.txt", file.getvalue())
 
 
-@pytest.mark.parametrize("name", ["fastapi-uvicorn-sync", "failures", "no-agent"])
+@pytest.mark.parametrize("name", ["fastapi-uvicorn-sync", "failures", "no-agent", "closed", "arrivals", "search"])
 def test_verdict_json_is_the_golden_one(name: str) -> None:
     check(f"{name}.json", to_json(CASES[name]().document))
