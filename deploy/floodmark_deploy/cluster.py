@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from floodmark.core.address import Address
+from floodmark.core.asked import DEFAULTS, FLAGS
 from floodmark.core.errors import UsageError
-from floodmark.core.profile import BurstProfile
+from floodmark.core.profile import Profile, SearchProfile
 from floodmark.core.target import RequestSpec
 from floodmark_deploy.shell import Command
 from floodmark_deploy.zoo import roots
@@ -17,7 +18,10 @@ EXPECT_WORKERS_S = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterPlan:
-    """One burst for one cluster on this host. `folder` is the run folder; `target_pid` None: the agent goes by port."""
+    """One load for one cluster on this host. `folder` is the run folder; `target_pid` None: the agent goes by port.
+
+    `source` is written as a user writes it: thousands of addresses one by one are more than a command line takes.
+    """
 
     folder: Path
     marker: str
@@ -25,27 +29,28 @@ class ClusterPlan:
     workers: int
     address: Address
     request: RequestSpec
-    profile: BurstProfile
+    profile: Profile
     beat_s: float
     target_pid: int | None
+    source: str = ""
+    verify: bool = True
 
 
 def master_command(plan: ClusterPlan) -> Command:
-    """Locust's master, headless, with the burst's options."""
-    profile = plan.profile
+    """Locust's master, headless, with the profile's options."""
     options = {
         "--master-bind-host": "127.0.0.1",
         "--master-bind-port": str(plan.bus_port),
         "--expect-workers": str(plan.workers),
         "--expect-workers-max-wait": str(EXPECT_WORKERS_S),
-        "--host": f"http://{plan.address.authority}",
-        "--requests": str(profile.requests),
-        "--within": repr(profile.within_s),
-        "--hold": repr(profile.hold_s),
-        "--timeout": "" if profile.timeout_s is None else repr(profile.timeout_s),
+        "--host": plan.address.origin,
+        **_profile_options(plan.profile),
         "--path": plan.request.path,
         "--expect-status": str(plan.request.status),
         "--expect-text": plan.request.contains,
+        "--expect-match": plan.request.matches,
+        "--source": plan.source,
+        "--verify": "yes" if plan.verify else "no",
         "--beat": repr(plan.beat_s),
         "--run-folder": str(plan.folder.resolve()),
         "--run-prepared": "yes",
@@ -83,9 +88,19 @@ def locustfile(name: str) -> Path:
     raise UsageError(f"locustfiles/{name} was not installed with Floodmark: install it again")
 
 
+def _profile_options(profile: Profile) -> dict[str, str]:
+    """Every option of the profile's kind, with what the profile says: nothing is left to a default."""
+    options = {}
+    for name in DEFAULTS[profile.kind]:
+        largest = isinstance(profile, SearchProfile) and name == "requests"
+        value = getattr(profile, "most" if largest else name)
+        options[FLAGS[name]] = "" if value is None else repr(value)
+    return options
+
+
 def _locust(plan: ClusterPlan, log: str, *words: str) -> Command:
     return Command(
-        argv=(sys.executable, "-m", "locust", "-f", str(locustfile("burst.py")), *words),
+        argv=(sys.executable, "-m", "locust", "-f", str(locustfile(f"{plan.profile.kind}.py")), *words),
         # The run folder holds no locust.conf: one in the user's folder would change what this run measures.
         cwd=str(plan.folder.resolve()),
         log=plan.folder / log,

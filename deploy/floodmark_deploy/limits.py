@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from floodmark_deploy.host_facts import HostFacts, read_host_facts
 
@@ -30,6 +31,12 @@ WORKER_BYTES = 150 * 2**20
 REQUEST_BYTES = 64 * 2**10
 """One request held: both ends' sockets and a thread or a task. The zoo's servers took up to 48 KiB with 1,000 held."""
 
+MOST_PORTS = 65_535 - 1_024 + 1
+"""Of one address: those above the well-known ones. A sysctl can widen the range to these and no further."""
+
+FIRST_SOURCE = ip_address("127.0.0.2")
+"""Where the offered range of source addresses begins: all of 127.0.0.0/8 is this machine, 127.0.0.1 is the server's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitFinding:
@@ -49,26 +56,30 @@ class LimitFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """What matters of a run: connections at once, workers they are spread over, RLIMIT_NOFILE set on the target."""
+    """What matters of a run: connections at once, workers they are spread over, RLIMIT_NOFILE set on the target.
 
-    requests: int
+    `sources` is the number of addresses that they come from.
+    """
+
+    connections: int
     workers: int
     target_nofile: int | None = None
+    sources: int = 1
 
     @property
     def worker_files(self) -> int:
         """Open files one worker needs."""
-        return math.ceil(self.requests / self.workers) + WORKER_FILES
+        return math.ceil(self.connections / self.workers) + WORKER_FILES
 
     @property
     def target_files(self) -> int:
         """Open files the target needs; where its file sets a limit, that is what it is to have, be it enough or not."""
-        return self.target_nofile or self.requests + TARGET_FILES
+        return self.target_nofile or self.connections + TARGET_FILES
 
 
-def check_limits(requests: int, workers: int, target_nofile: int | None = None) -> tuple[LimitFinding, ...]:
+def check_limits(plan: LoadPlan) -> tuple[LimitFinding, ...]:
     """This machine against a plan, every limit once."""
-    return judge(read_host_facts(), LoadPlan(requests=requests, workers=workers, target_nofile=target_nofile))
+    return judge(read_host_facts(), plan)
 
 
 def judge(facts: HostFacts, plan: LoadPlan) -> tuple[LimitFinding, ...]:
@@ -80,8 +91,10 @@ def _all(facts: HostFacts, plan: LoadPlan) -> Iterator[LimitFinding]:
     yield from _files(facts, plan)
     yield from _network(facts, plan)
     yield from _tasks(facts, plan)
-    memory = BASE_BYTES + plan.workers * WORKER_BYTES + plan.requests * REQUEST_BYTES
-    yield _finding("available memory in bytes", facts.memory_available_bytes, memory, "lower --requests")
+    memory = BASE_BYTES + plan.workers * WORKER_BYTES + plan.connections * REQUEST_BYTES
+    yield _finding(
+        "available memory in bytes", facts.memory_available_bytes, memory, "lower --requests or --connections"
+    )
     cores = plan.workers + 1
     yield _finding(
         "cores (target and workers)", facts.cores, cores, "lower --workers, or use more hosts", blocking=False
@@ -100,33 +113,41 @@ def _files(facts: HostFacts, plan: LoadPlan) -> Iterator[LimitFinding]:
 
 
 def _network(facts: HostFacts, plan: LoadPlan) -> Iterator[LimitFinding]:
-    yield _finding(
-        "source ports of one client address",
-        facts.ports,
-        plan.requests,
-        "sudo sysctl -w net.ipv4.ip_local_port_range='1024 65535'",
-    )
+    yield _ports(facts.ports, plan)
     yield _finding(
         "somaxconn", facts.somaxconn, ZOO_BACKLOG, f"sudo sysctl -w net.core.somaxconn={ZOO_BACKLOG}", blocking=False
     )
     # With SYN cookies the kernel answers beyond this limit too, so nothing depends on it.
-    syn_need = plan.requests if facts.tcp_syncookies == 0 else None
+    syn_need = plan.connections if facts.tcp_syncookies == 0 else None
     yield _finding(
         "tcp_max_syn_backlog",
         facts.tcp_max_syn_backlog,
         syn_need,
-        f"sudo sysctl -w net.ipv4.tcp_max_syn_backlog={plan.requests}",
+        f"sudo sysctl -w net.ipv4.tcp_max_syn_backlog={plan.connections}",
         blocking=False,
     )
     if facts.conntrack_max is not None:
-        need = plan.requests + (facts.conntrack_count or 0)
+        need = plan.connections + (facts.conntrack_count or 0)
         remedy = f"sudo sysctl -w net.netfilter.nf_conntrack_max={need}"
         yield _finding("nf_conntrack_max", facts.conntrack_max, need, remedy)
 
 
+def _ports(ports: int | None, plan: LoadPlan) -> LimitFinding:
+    """A connection to one server needs a port that no other from its address has; each address has all of them."""
+    name = "source ports of one client address"
+    if plan.sources > 1:
+        name = f"source ports of {plan.sources:,} client addresses"
+    have = None if ports is None else ports * plan.sources
+    remedy = f"sudo sysctl -w net.ipv4.ip_local_port_range='{65_536 - MOST_PORTS} 65535'"
+    if plan.connections > MOST_PORTS * plan.sources:
+        last = FIRST_SOURCE + math.ceil(plan.connections / (ports or MOST_PORTS)) - 1
+        remedy = f"send from more addresses: --source {FIRST_SOURCE}-{last}"
+    return _finding(name, have, plan.connections, remedy)
+
+
 def _tasks(facts: HostFacts, plan: LoadPlan) -> Iterator[LimitFinding]:
     # Only servers with a thread or a process per request need as many; the others run all the same.
-    need = plan.requests + HOST_TASKS
+    need = plan.connections + HOST_TASKS
     maps = need * MAPS_PER_THREAD
     rows = (
         (

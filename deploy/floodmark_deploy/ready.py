@@ -1,6 +1,7 @@
 """One GET and what came of it, in words: whether a target is ready. No waiting and no judging beyond that."""
 
 import http.client
+import re
 from http import HTTPStatus
 
 from floodmark.core.address import Address
@@ -18,7 +19,7 @@ def ask(address: Address, path: str, expected: RequestSpec, timeout_s: float) ->
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         response = connection.getresponse()
-        text = response.read(READ_BYTES).decode(errors="replace")
+        body = response.read(READ_BYTES)
     except ConnectionRefusedError:
         return f"no listener on {address.authority}"
     except TimeoutError:
@@ -27,14 +28,17 @@ def ask(address: Address, path: str, expected: RequestSpec, timeout_s: float) ->
         return f"{type(error).__name__}: {error}"
     finally:
         connection.close()
-    return _difference(response.status, text, expected)
+    return _difference(response.status, body, expected)
 
 
-def _difference(status: int, text: str, expected: RequestSpec) -> str | None:
+def _difference(status: int, body: bytes, expected: RequestSpec) -> str | None:
+    text = body.decode(errors="replace")
     shown = repr(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}...")
     if status != expected.status:
         names = {item.value: item.phrase for item in HTTPStatus}
         return f"HTTP {status} {names.get(status, '')}, where {expected.status} was expected, with the body {shown}"
     if expected.contains not in text:
         return f"a body without {expected.contains!r}: {shown}"
+    if not re.search(expected.matches.encode(), body):
+        return f"a body that {expected.matches!r} does not match: {shown}"
     return None

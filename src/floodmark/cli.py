@@ -4,36 +4,37 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 import floodmark
+from floodmark import cli_help
 from floodmark.campaign.campaign import Campaign
+from floodmark.campaign.local import prove_local, prove_sources
 from floodmark.campaign.plan import RunPlan
+from floodmark.cli_help import GroupedCommand, defaults_of
 from floodmark.core.address import Address, parse_url
+from floodmark.core.asked import Asked
 from floodmark.core.codec import to_plain
 from floodmark.core.errors import FloodmarkError, InterruptedRunError, InvalidRunError, UsageError
 from floodmark.core.open_files import raise_open_files_limit
-from floodmark.core.profile import BurstProfile
 from floodmark.core.run_folder import RunFolder, RunStatus, new_run_path
+from floodmark.core.source import parse_sources
 from floodmark.core.target import RequestSpec, TargetSpec, read_target
 from floodmark.report.build import build_report
 from floodmark.report.live import LiveView
 from floodmark.report.terminal import print_verdict
 from floodmark.report.verdict_json import to_json
-from floodmark_deploy.limits import LimitFinding, check_limits
+from floodmark_deploy.limits import LimitFinding, LoadPlan, check_limits
 from floodmark_deploy.local import LocalShell
 from floodmark_deploy.zoo import availability, find_target, list_targets
-
-DEFAULT_HOLD_S = 5.0
-"""For targets that are told how long to hold: three of them, and a run is over in a quarter of a minute."""
 
 EXIT_CODES = """Exit codes: 0 measured and valid; 1 something failed, and the line says what; 2 usage; 3 the run is not
 valid; 130 interrupted."""
@@ -49,7 +50,38 @@ app = typer.Typer(
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 JsonPath = Annotated[
-    str, typer.Option("--json", metavar="FILE", help="Write verdict.json there too; - prints only it.")
+    str,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Write verdict.json there too; - prints only it.",
+        show_default=False,
+        rich_help_panel=cli_help.RUN,
+    ),
+]
+
+
+def _option(panel: str, words: str, *names: str, default: str = "", **more: Any) -> Any:
+    """An option of `floodmark run` in its group; `default` says what holds where it is not given."""
+    return typer.Option(*names, help=f"{words} {default}".rstrip(), rich_help_panel=panel, show_default=False, **more)
+
+
+def _count(name: str, words: str) -> Any:
+    """One of the load's numbers: None where it is not given, so that each kind can have its own default."""
+    return _option(cli_help.LOAD, words, default=defaults_of(name), metavar="N")
+
+
+def _seconds(name: str, words: str) -> Any:
+    return _option(cli_help.LOAD, words, default=defaults_of(name), metavar="SECONDS")
+
+
+SourceOption = Annotated[
+    str,
+    _option(
+        cli_help.REQUEST,
+        "Addresses of this machine to send from, as in 127.0.0.2-127.0.0.9,10.1.0.0/28.",
+        metavar="ADDRESSES",
+    ),
 ]
 
 
@@ -98,10 +130,13 @@ def targets(as_json: JsonFlag = False) -> None:
 def doctor(
     connections: Annotated[int, typer.Option(min=1, help="Connections at once to be carried.")] = 10_000,
     workers: Annotated[int, typer.Option(min=1, help="Locust workers that open them.")] = 1,
+    source: SourceOption = "",
     as_json: JsonFlag = False,
 ) -> None:
     """Says what this machine lacks for 10,000 connections."""
-    findings = check_limits(connections, workers)
+    sources = parse_sources(source)
+    prove_sources(sources)
+    findings = check_limits(LoadPlan(connections=connections, workers=workers, sources=max(1, len(sources))))
     short = [finding for finding in findings if not finding.ok and finding.blocking]
     if as_json:
         print(json.dumps(to_plain(list(findings)), indent=2))
@@ -110,7 +145,7 @@ def doctor(
     for column, justify in (("limit", "left"), ("here", "right"), ("needed", "right"), ("", "left")):
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type] # rich's literal type
     for finding in findings:
-        table.add_row(finding.name, _number(finding.have, "no limit"), _number(finding.need, ""), _limit_words(finding))
+        table.add_row(finding.name, _shown(finding.have, "no limit"), _shown(finding.need, ""), _limit_words(finding))
     _out().print(table)
     _print_remedies(findings)
     words = "carries" if not short else "does not carry"
@@ -118,37 +153,97 @@ def doctor(
     raise typer.Exit(1 if short else 0)
 
 
-@app.command()
+@app.command(cls=GroupedCommand)
 def run(  # noqa: PLR0913 - one parameter per option
     target: Annotated[
-        str, typer.Argument(help="A server that comes with Floodmark; `floodmark targets` lists them.")
+        str,
+        typer.Argument(
+            help="A server that comes with Floodmark; `floodmark targets` lists them.",
+            metavar="TARGET",
+            show_default=False,
+            rich_help_panel=cli_help.WHAT,
+        ),
     ] = "",
-    url: Annotated[str, typer.Option(help="A server of your own that is running on this machine.")] = "",
+    url: Annotated[
+        str, _option(cli_help.WHAT, "A server of your own, running on this machine; http or https.", metavar="URL")
+    ] = "",
     target_file: Annotated[
-        Path | None, typer.Option(help="A target.toml of your own: Floodmark starts and stops the server.")
+        Path | None,
+        _option(cli_help.WHAT, "A target.toml of your own: Floodmark starts and stops the server.", metavar="FILE"),
     ] = None,
-    requests: Annotated[int, typer.Option(help="How many requests.")] = 1000,
-    within: Annotated[float, typer.Option(help="Seconds over which they are released; 0: all at one instant.")] = 0.0,
+    profile: Annotated[
+        str,
+        _option(
+            cli_help.LOAD,
+            "How the load is released: one of the profiles below.",
+            "--profile",
+            metavar="KIND",
+            default="[default: burst]",
+            autocompletion=cli_help.complete_profile,
+        ),
+    ] = "burst",
+    requests: Annotated[int | None, _count("requests", "How many requests; of a search, in its largest burst.")] = None,
+    within: Annotated[
+        float | None, _seconds("within_s", "Seconds over which they are released, evenly; 0: all at one instant.")
+    ] = None,
+    connections: Annotated[
+        int | None, _count("connections", "Connections that are kept open; of arrivals, the most there may be.")
+    ] = None,
+    rate: Annotated[float | None, _count("rate", "Requests per second, over all workers.")] = None,
+    duration: Annotated[float | None, _seconds("duration_s", "Seconds that the load lasts.")] = None,
+    first: Annotated[
+        int | None, _count("first", "Requests of a search's first burst; each after it has four times as many.")
+    ] = None,
     hold: Annotated[
         float | None,
-        typer.Option(help="Seconds the server takes for one request. [default: 5; with --url measured first]"),
+        _seconds(
+            "hold_s",
+            "Seconds the server takes for one request: fills {hold} in the path. Where there is none, bursts, ramps and"
+            " searches measure it first.",
+        ),
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds one request may take. [default: until the run ends, after 3 holds]")
+        float | None,
+        _seconds("timeout_s", "Seconds one request may take from its planned release; none: until the run ends."),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Locust workers.")] = 1,
+    source: SourceOption = "",
+    insecure: Annotated[bool, _option(cli_help.REQUEST, "With https: take any certificate.", "--insecure")] = False,
+    expect_status: Annotated[
+        int | None,
+        _option(
+            cli_help.REQUEST,
+            "The status that counts as an answer.",
+            metavar="STATUS",
+            default="[default: the target's, or 200]",
+        ),
+    ] = None,
+    expect_text: Annotated[
+        str | None, _option(cli_help.REQUEST, "A text that the body must contain.", metavar="TEXT")
+    ] = None,
+    expect_match: Annotated[
+        str | None, _option(cli_help.REQUEST, "A regular expression that must be found in the body.", metavar="REGEX")
+    ] = None,
+    workers: Annotated[int, _option(cli_help.RUN, "Locust workers.", metavar="N", default="[default: 1]")] = 1,
     port: Annotated[
-        int, typer.Option(help="Port for the target. [default: its own, or any free one]", show_default=False)
+        int,
+        _option(cli_help.RUN, "Port for the target.", metavar="PORT", default="[default: its own, or any free one]"),
     ] = 0,
-    beat: Annotated[float, typer.Option(help="Seconds between two samples of the agent.")] = 0.05,
-    out: Annotated[Path | None, typer.Option(help="Run folder. [default: a new one under runs/]")] = None,
+    beat: Annotated[
+        float,
+        _option(
+            cli_help.RUN, "Seconds between two samples of the agent.", metavar="SECONDS", default="[default: 0.05]"
+        ),
+    ] = 0.05,
+    out: Annotated[
+        Path | None, _option(cli_help.RUN, "Run folder.", metavar="FOLDER", default="[default: a new one under runs/]")
+    ] = None,
     json_to: JsonPath = "",
 ) -> None:
     """Floods a server and gives the verdict."""
     _prove_writable(json_to)
     if out is not None and not str(out).strip("."):
         raise UsageError(f"--out {str(out)!r}: give the name of a new folder")
-    _check_numbers(requests, within, hold, timeout, workers=workers, port=port, beat=beat)
+    _prove_numbers(workers=workers, port=port, beat=beat)
     spec, address = _what_to_run(target, url, target_file)
     request = spec.request if spec else RequestSpec(path=address.path if address else "/")
     name = spec.name if spec else (address.authority if address else "")
@@ -156,11 +251,20 @@ def run(  # noqa: PLR0913 - one parameter per option
         name=name,
         spec=spec,
         address=address,
-        request=request,
-        requests=requests,
-        within_s=within,
-        hold_s=hold if hold is not None or not request.holds else DEFAULT_HOLD_S,
-        timeout_s=timeout,
+        request=_expecting(request, status=expect_status, contains=expect_text, matches=expect_match),
+        kind=profile,
+        asked=Asked(
+            requests=requests,
+            within_s=within,
+            hold_s=hold,
+            timeout_s=timeout,
+            connections=connections,
+            rate=rate,
+            duration_s=duration,
+            first=first,
+        ),
+        source=source,
+        verify=not insecure,
         workers=workers,
         port=port,
         beat_s=beat,
@@ -192,7 +296,8 @@ def _run_and_report(plan: RunPlan, json_to: str) -> int:
         raise InterruptedRunError(f"interrupted; what was measured is in {plan.folder}") from None
 
 
-def _report(folder: RunFolder, json_to: str) -> int:
+def _report(run_folder: RunFolder, json_to: str) -> int:
+    folder = _part_to_judge(run_folder)
     manifest = folder.manifest()
     judged = build_report(folder)
     if json_to == "-":
@@ -206,38 +311,38 @@ def _report(folder: RunFolder, json_to: str) -> int:
     return 0 if judged.document.validity.ok else InvalidRunError.exit_code
 
 
+def _part_to_judge(folder: RunFolder) -> RunFolder:
+    """The run itself; of a search that was ended in its first burst, that burst, since nothing else is there."""
+    steps = folder.manifest().steps
+    if steps and not any(step.judged for step in steps):
+        return RunFolder(folder.path / steps[-1].folder)
+    return folder
+
+
 def _what_to_run(target: str, url: str, target_file: Path | None) -> tuple[TargetSpec | None, Address | None]:
     given = [words for words in (target, url, target_file) if words]
     if len(given) != 1:
         raise UsageError("say what to run, once: a TARGET of the zoo, or --url, or --target-file")
     if url:
         address = parse_url(url)
-        _prove_local(address)
+        prove_local(address)
         return None, address
     return (read_target(target_file) if target_file else find_target(target)), None
 
 
-def _prove_local(address: Address) -> None:
-    """The agent reads the kernel of the target's host, so with one command that must be this one."""
-    try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        raise UsageError(f"{address.host!r} has no address: {error.strerror}; check the name") from None
-    for family, kind, protocol, _, sockaddr in found:
-        with contextlib.suppress(OSError), socket.socket(family, kind, protocol) as trial:
-            trial.bind((sockaddr[0], 0))
-            return
-    raise UsageError(
-        f"{address.host} is not an address of this machine; run `floodmark-agent` on that host and Locust here:"
-        " docs/howto/by-hand.md"
-    )
+def _expecting(request: RequestSpec, **given: Any) -> RequestSpec:
+    """The request with the answer that the user wants, where they say: a field of it and None, or its value."""
+    flags = {"status": "--expect-status", "contains": "--expect-text", "matches": "--expect-match"}
+    for name, value in given.items():
+        try:
+            request = request if value is None else replace(request, **{name: value})
+        except ValueError as error:
+            raise UsageError(f"{flags[name]}: {error}") from None
+    return request
 
 
-def _check_numbers(  # noqa: PLR0913 - one parameter per option
-    requests: int, within: float, hold: float | None, timeout: float | None, *, workers: int, port: int, beat: float
-) -> None:
-    """Refuses numbers that cannot be meant before anything is started."""
-    BurstProfile(requests=requests, within_s=within, hold_s=0.001 if hold is None else hold, timeout_s=timeout)
+def _prove_numbers(*, workers: int, port: int, beat: float) -> None:
+    """Refuses numbers that cannot be meant before anything is started; the load's own are the profile's to refuse."""
     for flag, value, low, high in (
         ("--workers", workers, 1, 64),
         ("--port", port, 0, 65535),
@@ -274,7 +379,7 @@ def _print_remedies(findings: Sequence[LimitFinding]) -> None:
             _out().print(f"\n{_limit_words(finding)}: {finding.name}\n  {finding.remedy}", soft_wrap=True)
 
 
-def _number(value: int | None, none: str) -> str:
+def _shown(value: int | None, none: str) -> str:
     return none if value is None else f"{value:,}"
 
 

@@ -66,6 +66,12 @@ def test_an_unknown_target_is_answered_with_the_nearest_name(tmp_path):
         (("--port", "-1"), "--port -1: give a number from 0 to 65535"),
         (("--hold", "5", "--timeout", "4"), "--hold 5 is not shorter than --timeout 4"),
         (("--beat", "0"), "--beat 0"),
+        (("--rate", "5"), "--rate: the burst profile has none; it has --requests, --within, --hold, --timeout"),
+        (("--profile", "wrk"), "--profile 'wrk': there are burst, ramp, closed, arrivals, search"),
+        (("--source", "127.0.0.9-127.0.0.2"), "--source '127.0.0.9-127.0.0.2': the range ends before it begins"),
+        (("--source", "203.0.113.9"), "--source 203.0.113.9: not an address of this machine"),
+        (("--expect-match", "("), "--expect-match: matches '(': not a regular expression"),
+        (("--expect-status", "99"), "--expect-status: status 99: give an HTTP status from 200 to 599"),
     ],
 )
 def test_numbers_that_cannot_be_meant_are_refused_before_anything_starts(tmp_path, words, expected):
@@ -149,7 +155,7 @@ def _listens(port):
         return trial.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.mark.parametrize("url", ["https://127.0.0.1/", "ftp://127.0.0.1/", "127.0.0.1:80", "http://192.0.2.1/"])
+@pytest.mark.parametrize("url", ["https://192.0.2.1/", "ftp://127.0.0.1/", "127.0.0.1:80", "http://192.0.2.1/"])
 def test_a_url_that_is_not_for_this_command_is_refused(tmp_path, url):
     assert "floodmark: " in refused("run", "--url", url, cwd=tmp_path, code=2)
 

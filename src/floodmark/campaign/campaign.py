@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime as dt
-import math
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -10,12 +9,13 @@ from dataclasses import replace
 from typing import Protocol
 
 from floodmark.campaign.follow import Follower
+from floodmark.campaign.local import prove_sources
 from floodmark.campaign.plan import RunPlan, prove_limits
 from floodmark.campaign.probe import measured_hold, probe, prove_listening
 from floodmark.core.address import Address
 from floodmark.core.environment import host_facts, versions_of
 from floodmark.core.errors import ClusterError, FloodmarkError
-from floodmark.core.profile import BurstProfile
+from floodmark.core.profile import Profile, SearchProfile
 from floodmark.core.run_folder import TARGET_LOG, HoldProbe, Manifest, RunFolder, RunStatus
 from floodmark.report.live import LiveState
 from floodmark_deploy.cluster import ClusterPlan, agent_command, master_command, worker_command
@@ -25,9 +25,6 @@ from floodmark_deploy.target_process import prove_available, start_target
 
 HOST = "127.0.0.1"
 """Where a target of the zoo listens: loads started from one command never leave the machine."""
-
-UNKNOWN_HOLD_S = 1.0
-"""Stands in the manifest until the hold has been measured."""
 
 TARGET_STOP_S = 1.0
 """Nobody waits for the answers that a target still holds: SIGTERM for manners, then SIGKILL."""
@@ -43,6 +40,9 @@ ENDED_STOP_S = 0.5
 
 CLUSTER_MARGIN_S = 90.0
 """Beyond the load's own length, for start, clocks and last hits: a cluster that takes longer hangs."""
+
+STEP_MARGIN_S = 60.0
+"""The same for each burst of a search, which is judged, and begins when the target is idle again."""
 
 
 class View(Protocol):
@@ -76,6 +76,7 @@ class Campaign:
         Whatever happens, every process started for it is ended and the manifest says how it ended.
         """
         prove_limits(plan)
+        prove_sources(plan.sources, plan.address or Address(host=HOST, port=0))
         if plan.spec:
             prove_available(plan.spec)
         folder = RunFolder(plan.folder)
@@ -106,13 +107,16 @@ class Campaign:
             target=plan.name,
             summary=spec.summary if spec else "a server that was running already",
             url=plan.address.url if plan.address else "",
-            profile=_profile(plan, plan.hold_s or min(UNKNOWN_HOLD_S, (plan.timeout_s or math.inf) / 2)),
-            hold_known=plan.hold_s is not None,
+            profile=plan.profile(),
+            hold_known=plan.hold_known,
             workers=plan.workers,
             beat_s=plan.beat_s,
             versions=versions_of(spec.needs.distributions if spec else ()),
             host=host_facts(),
             command=plan.command,
+            request=plan.request,
+            sources=plan.sources,
+            verify=plan.verify,
         )
         if spec:
             manifest = replace(manifest, expect=spec.expect)
@@ -146,18 +150,21 @@ class Campaign:
 
     def _learn(self, plan: RunPlan, manifest: Manifest, address: Address, folder: RunFolder) -> Manifest:
         """Asks the target alone first: the answer must be right, and the hold is measured where it is not known."""
-        found = HoldProbe()
-        if plan.request.holds or plan.hold_s is None:
-            self._say("asking it alone" if plan.request.holds else "measuring the hold, one request at a time")
-            found = probe(address, plan.request, clock=self._clock)
-        else:
-            prove_listening(address)
-        hold_s = plan.hold_s or round(measured_hold(found), 4)
-        if plan.hold_s is None:
+        found = self._ask(plan, address)
+        hold_s = round(measured_hold(found), 4) if plan.measures_hold else None
+        if hold_s is not None:
             self._say(f"the hold is {hold_s:.3g} s, measured in {len(found.took_s)} requests")
-        manifest = replace(manifest, probe=found, url=address.url, profile=_profile(plan, hold_s))
+        manifest = replace(manifest, probe=found, url=address.url, profile=plan.profile(hold_s))
         folder.write_manifest(manifest)
         return manifest
+
+    def _ask(self, plan: RunPlan, address: Address) -> HoldProbe:
+        if not (plan.request.holds or plan.measures_hold or plan.is_steady):
+            # One that holds long would be waited for, and its hold was said.
+            prove_listening(address, verify=plan.verify)
+            return HoldProbe()
+        self._say("measuring the hold, one request at a time" if plan.measures_hold else "asking it alone")
+        return probe(address, plan.request, verify=plan.verify, clock=self._clock)
 
     def _load(  # noqa: PLR0913, PLR0917 - one call, in order of appearance
         self, plan: RunPlan, manifest: Manifest, folder: RunFolder, address: Address, pid: int | None, marker: str
@@ -172,6 +179,8 @@ class Campaign:
             profile=manifest.profile,
             beat_s=plan.beat_s,
             target_pid=pid,
+            source=plan.source,
+            verify=plan.verify,
         )
         self._say(f"starting a Locust master, {plan.workers} worker{'s' * (plan.workers > 1)} and an agent")
         master = self._shell.start(master_command(cluster))
@@ -179,7 +188,7 @@ class Campaign:
         jobs += [self._shell.start(worker_command(cluster, number)) for number in range(1, plan.workers + 1)]
         follower = Follower(folder, manifest.profile)
         try:
-            self._follow(master, jobs, follower, manifest.profile.longest_s + CLUSTER_MARGIN_S)
+            self._follow(master, jobs, follower, _longest_s(manifest.profile))
         finally:
             # The master first: it cuts the load and writes what there is while the others still answer.
             for job in jobs:
@@ -207,8 +216,10 @@ class Campaign:
         self._view.update(replace(state, elapsed_s=self._clock() - self._began_s))
 
 
-def _profile(plan: RunPlan, hold_s: float) -> BurstProfile:
-    return BurstProfile(requests=plan.requests, within_s=plan.within_s, hold_s=hold_s, timeout_s=plan.timeout_s)
+def _longest_s(profile: Profile) -> float:
+    """How long the cluster may take in all."""
+    steps = len(profile.bursts) if isinstance(profile, SearchProfile) else 0
+    return profile.longest_s + CLUSTER_MARGIN_S + steps * STEP_MARGIN_S
 
 
 def _tail(job: Job) -> str:

@@ -1,67 +1,115 @@
 """What a run's folder says while the run goes on, for the live view. It reads; the master writes."""
 
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+
 from floodmark.core.codec import from_plain
 from floodmark.core.errors import FloodmarkError
 from floodmark.core.messages import Pulse
-from floodmark.core.profile import BurstProfile
-from floodmark.core.run_folder import PULSES, SAMPLES, RunFolder, RunStatus
+from floodmark.core.profile import BurstProfile, ClosedProfile, LoadProfile, Profile, SearchProfile
+from floodmark.core.run_folder import PULSES, SAMPLES, Manifest, RunFolder, RunStatus
 from floodmark.core.sample import Sample
 from floodmark.core.tail import LineTail
 from floodmark.report.live import LiveState
 
+PACE_S = 1.0
+"""A rate is taken over about this long: a shorter one jumps with each report of a worker."""
+
+GATHERING = "gathering workers and agent"
+
 
 class Follower:
-    """The newest counts of one run under way."""
+    """The newest counts of one run under way: those of its load, or of a search's newest burst."""
 
-    def __init__(self, folder: RunFolder, profile: BurstProfile) -> None:
+    def __init__(self, folder: RunFolder, profile: Profile) -> None:
         """Begins with nothing seen."""
         self._folder = folder
-        self._profile = profile
-        self._pulses = LineTail(folder.path / PULSES)
-        self._samples = LineTail(folder.path / SAMPLES)
-        self._latest: dict[str, Pulse] = {}
-        self._sample: Sample | None = None
-        self._last = LiveState(phase="the load is over", elapsed_s=0.0, planned=profile.requests)
+        self._bursts = profile.bursts if isinstance(profile, SearchProfile) else ()
+        self._load = None if isinstance(profile, SearchProfile) else LoadFollower(folder, profile, before=GATHERING)
+        self._steps = 0
 
     @property
     def fired(self) -> bool:
-        """True once the load was released."""
-        return bool(self._latest) or self._time_of("fired_s") is not None
-
-    @property
-    def over(self) -> bool:
-        """True once the load has ended."""
-        return self._time_of("cut_s") is not None
+        """True once the load, or a search's first burst, was released."""
+        load = self._newest()
+        return self._steps > 1 or (load is not None and load.fired)
 
     @property
     def ended(self) -> bool:
         """True once the master has written how the run ended."""
-        try:
-            return self._folder.manifest().status is not RunStatus.RUNNING
-        except FloodmarkError:
-            return False
+        manifest = _manifest(self._folder)
+        return manifest is not None and manifest.status is not RunStatus.RUNNING
+
+    def state(self) -> LiveState:
+        """The newest state."""
+        load = self._newest()
+        if load is None:
+            return LiveState(phase=GATHERING)
+        state = load.state()
+        if not self._bursts:
+            return state
+        burst = f"burst {self._steps} of {len(self._bursts)}, {state.planned:,} request{'s' * (state.planned != 1)}"
+        return replace(state, phase=f"{burst}: {state.phase}")
+
+    def _newest(self) -> "LoadFollower | None":
+        manifest = _manifest(self._folder) if self._bursts else None
+        if manifest is not None and len(manifest.steps) > self._steps:
+            self._steps, step = len(manifest.steps), manifest.steps[-1]
+            profile = replace(self._bursts[0], requests=step.requests)
+            self._load = LoadFollower(RunFolder(self._folder.path / step.folder), profile, before="getting ready")
+        return self._load
+
+
+class LoadFollower:
+    """The newest counts of one load."""
+
+    def __init__(self, folder: RunFolder, profile: LoadProfile, *, before: str) -> None:
+        """`before` says what goes on until the first counts come."""
+        self._folder = folder
+        # Over all workers; how many a closed loop will send nobody knows.
+        self._planned = 0 if isinstance(profile, ClosedProfile) else profile.requests
+        self._duration_s = None if isinstance(profile, BurstProfile) else profile.duration_s
+        self._pulses = LineTail(folder.path / PULSES)
+        self._samples = LineTail(folder.path / SAMPLES)
+        self._recent: dict[str, deque[Pulse]] = {}
+        self._sample: Sample | None = None
+        self._last = LiveState(phase=before, planned=self._planned, duration_s=self._duration_s)
+
+    @property
+    def fired(self) -> bool:
+        """True once the load was released."""
+        manifest = _manifest(self._folder)
+        return bool(self._recent) or (manifest is not None and manifest.fired_s is not None)
 
     def state(self) -> LiveState:
         """The newest state."""
         for line in self._pulses.new_lines():
-            pulse = from_plain(Pulse, line, PULSES)
-            self._latest[pulse.worker] = pulse
+            self._note(from_plain(Pulse, line, PULSES))
         for line in self._samples.new_lines():
             self._sample = from_plain(Sample, line, SAMPLES)
-        if not self._latest:
-            return LiveState(phase="gathering workers and agent", elapsed_s=0.0, planned=self._profile.requests)
-        if not self.over:
-            self._last = self._loaded()
+        manifest = _manifest(self._folder)
+        if manifest is not None and manifest.cut_s is not None:
+            self._last = replace(self._last, phase="the load is over")
+        elif self._recent:
+            self._last = self._loaded(manifest.fired_s if manifest else None)
         return self._last
 
-    def _loaded(self) -> LiveState:
-        pulses = self._latest.values()
+    def _note(self, pulse: Pulse) -> None:
+        recent = self._recent.setdefault(pulse.worker, deque())
+        recent.append(pulse)
+        while len(recent) > 2 and recent[1].at_s <= pulse.at_s - PACE_S:  # noqa: PLR2004 - a rate needs two
+            recent.popleft()
+
+    def _loaded(self, fired_s: float | None) -> LiveState:
+        pulses = [recent[-1] for recent in self._recent.values()]
         counts = self._sample.connections[0] if self._sample and self._sample.connections else None
         tree = self._sample.processes if self._sample else None
+        # Workers and master of one command share a host, and so a clock.
+        load_s = max(pulse.at_s for pulse in pulses) - fired_s if fired_s is not None else 0.0
         return LiveState(
             phase="load is on",
-            elapsed_s=0.0,
-            planned=self._profile.requests,
+            planned=self._planned,
             released=sum(pulse.released for pulse in pulses),
             connected=sum(pulse.connected for pulse in pulses),
             answered=sum(pulse.answered for pulse in pulses),
@@ -71,11 +119,27 @@ class Follower:
             read=counts.read if counts else None,
             threads=sum(process.threads or 0 for process in tree) if tree is not None else None,
             processes=len(tree) if tree is not None else None,
+            duration_s=self._duration_s,
+            load_s=max(0.0, load_s),
+            answered_per_s=_answered_per_s(self._recent.values()),
+            open_connections=sum(pulse.open_connections for pulse in pulses),
         )
 
-    def _time_of(self, field: str) -> float | None:
-        try:
-            found: float | None = getattr(self._folder.manifest(), field)
-        except FloodmarkError:
+
+def _answered_per_s(workers: Iterable[deque[Pulse]]) -> float | None:
+    """Over all workers; None until each has reported for half of `PACE_S`, since a rate over less is noise."""
+    total = 0.0
+    for recent in workers:
+        took_s = recent[-1].at_s - recent[0].at_s
+        if took_s < PACE_S / 2:
             return None
-        return found
+        total += (recent[-1].answered - recent[0].answered) / took_s
+    return total
+
+
+def _manifest(folder: RunFolder) -> Manifest | None:
+    """None where there is none yet."""
+    try:
+        return folder.manifest()
+    except FloodmarkError:
+        return None

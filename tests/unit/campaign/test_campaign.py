@@ -1,5 +1,6 @@
 """A run's course on a host that is a script: whatever breaks, all is stopped and the manifest says why."""
 
+import re
 import socket
 import threading
 from dataclasses import replace
@@ -10,7 +11,8 @@ import pytest
 from floodmark.campaign.campaign import Campaign
 from floodmark.campaign.plan import RunPlan
 from floodmark.core.address import Address
-from floodmark.core.errors import ClusterError, LimitError, RunFolderError, TargetError
+from floodmark.core.asked import Asked
+from floodmark.core.errors import ClusterError, LimitError, RunFolderError, TargetError, UsageError
 from floodmark.core.run_folder import RunFolder, RunStatus
 from floodmark.core.target import RequestSpec
 from floodmark_deploy.fake import FakeProgram, FakeShell
@@ -80,10 +82,8 @@ def plan_in(folder: Path, **changes) -> RunPlan:
         spec=None,
         address=Address(host="127.0.0.1", port=LISTENING["port"]),
         request=RequestSpec(path="/"),
-        requests=10,
-        within_s=0.0,
-        hold_s=1.0,
-        timeout_s=None,
+        kind="burst",
+        asked=Asked(requests=10, hold_s=1.0),
         workers=2,
         port=0,
         beat_s=0.05,
@@ -176,7 +176,7 @@ def test_what_the_master_wrote_of_the_end_is_not_written_over(tmp_path):
 def test_a_plan_beyond_this_machine_starts_nothing_and_makes_no_folder(tmp_path):
     shell = shell_with()
     with pytest.raises(LimitError, match="open files of a worker"):
-        run(shell, plan_in(tmp_path, requests=900_000))
+        run(shell, plan_in(tmp_path, asked=Asked(requests=900_000, hold_s=1.0)))
     assert not shell.jobs
     assert not (tmp_path / "run").exists()
 
@@ -205,7 +205,7 @@ def test_a_hold_that_is_not_known_is_measured_at_the_server_first(tmp_path):
         address = Address(host="127.0.0.1", port=listener.getsockname()[1])
         shell = shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE)))
         campaign = Campaign(shell, Phases())
-        folder = campaign.run(plan_in(tmp_path, address=address, hold_s=None))
+        folder = campaign.run(plan_in(tmp_path, address=address, asked=Asked(requests=10)))
     manifest = folder.manifest()
     assert not manifest.hold_known
     assert len(manifest.probe.took_s) == 6
@@ -217,7 +217,7 @@ def test_a_server_that_does_not_listen_is_named_before_the_cluster_starts(tmp_pa
         port = listener.getsockname()[1]
     for number, hold_s in enumerate((None, 1.0)):
         shell = shell_with()
-        plan = plan_in(tmp_path, address=Address(host="127.0.0.1", port=port), hold_s=hold_s)
+        plan = plan_in(tmp_path, address=Address(host="127.0.0.1", port=port), asked=Asked(hold_s=hold_s))
         with pytest.raises(TargetError, match=f"127.0.0.1:{port}/ cannot be reached: connection refused"):
             run(shell, replace(plan, folder=tmp_path / str(number)))
         assert not shell.jobs
@@ -228,7 +228,7 @@ def test_a_time_limit_below_a_second_is_no_error_where_the_hold_is_not_known(tmp
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=answer, args=(listener,), daemon=True).start()
         address = Address(host="127.0.0.1", port=listener.getsockname()[1])
-        folder = Campaign(shell, Phases()).run(plan_in(tmp_path, address=address, hold_s=None, timeout_s=0.8))
+        folder = Campaign(shell, Phases()).run(plan_in(tmp_path, address=address, asked=Asked(timeout_s=0.8)))
     assert folder.manifest().profile.timeout_s == 0.8
 
 
@@ -242,6 +242,66 @@ def test_a_master_that_is_killed_is_told_of_with_how_far_it_was(tmp_path, fired_
     with pytest.raises(ClusterError, match=f"the master ended {when}"):
         run(shell, plan_in(tmp_path))
     assert RunFolder(tmp_path / "run").manifest().status is RunStatus.FAILED
+
+
+STEADY = {"closed": Asked(connections=4), "arrivals": Asked(rate=10.0)}
+
+
+@pytest.mark.parametrize("kind", STEADY)
+def test_a_steady_load_asks_the_server_alone_and_measures_no_hold(tmp_path, kind):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, args=(listener,), daemon=True).start()
+        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+        shell = shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE)))
+        folder = run(shell, plan_in(tmp_path, address=address, kind=kind, asked=STEADY[kind]))
+    manifest = folder.manifest()
+    assert (manifest.profile.kind, manifest.profile.hold_s, manifest.hold_known) == (kind, 0.0, False)
+    assert manifest.probe.took_s
+
+
+@pytest.mark.parametrize("kind", STEADY)
+def test_a_steady_load_is_not_sent_to_a_server_that_answers_something_else(tmp_path, kind):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, args=(listener,), daemon=True).start()
+        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+        request = RequestSpec(path="/", matches="^no$")
+        shell = shell_with()
+        with pytest.raises(TargetError, match="did not answer as expected"):
+            run(shell, plan_in(tmp_path, address=address, kind=kind, asked=STEADY[kind], request=request))
+    assert not shell.jobs
+
+
+def test_a_search_that_hangs_is_given_up_after_all_its_bursts_and_a_margin_for_each(tmp_path):
+    clock, shell = Clock(), shell_with()
+    plan = plan_in(tmp_path, kind="search", asked=Asked(first=10, requests=40, hold_s=1.0))
+    with pytest.raises(ClusterError, match="did not end within 216 s"):
+        run(shell, plan, clock)
+    assert 216 < clock.now_s < 220
+    assert stopped(shell)
+
+
+def test_a_run_keeps_what_was_sent_and_from_where(tmp_path):
+    shell = shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE)))
+    plan = plan_in(tmp_path, source="127.0.0.2-127.0.0.3", verify=False)
+    manifest = run(shell, plan).manifest()
+    assert (manifest.sources, manifest.verify) == (("127.0.0.2", "127.0.0.3"), False)
+    assert manifest.request == plan.request
+    assert {"--source=127.0.0.2-127.0.0.3", "--verify=no"} <= set(shell.commands[0].argv)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("127.0.0.2,203.0.113.9", "--source 203.0.113.9: not an address of this machine"),
+        ("127.0.0.2,::1", "--source ::1: there is no way from it to 127.0.0.1"),
+    ],
+)
+def test_a_source_that_nothing_can_be_sent_from_is_named_before_anything_starts(tmp_path, source, words):
+    shell = shell_with()
+    with pytest.raises(UsageError, match=re.escape(words)):
+        run(shell, plan_in(tmp_path, source=source))
+    assert not shell.jobs
+    assert not (tmp_path / "run").exists()
 
 
 def answer(listener):

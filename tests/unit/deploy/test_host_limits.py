@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.core.open_files import raise_open_files_limit
+from floodmark.core.source import parse_sources
 from floodmark_deploy.host_facts import HostFacts, count_ports, parse_available, parse_cgroup_path, read_host_facts
 from floodmark_deploy.limits import LimitFinding, LoadPlan, check_limits, judge
 
-PLAN = LoadPlan(requests=10_000, workers=2)
+PLAN = LoadPlan(connections=10_000, workers=2)
 AMPLE = HostFacts(
     nofile_soft=1_024,
     nofile_hard=20_000,
@@ -49,7 +50,7 @@ def test_an_ample_machine_has_nothing_short_and_nothing_to_mend() -> None:
         ("ports", 9_999, 10_000, "sudo sysctl -w net.ipv4.ip_local_port_range='1024 65535'", True),
         ("somaxconn", 128, 2_048, "sudo sysctl -w net.core.somaxconn=2048", False),
         ("conntrack_max", 10_009, 10_010, "sudo sysctl -w net.netfilter.nf_conntrack_max=10010", True),
-        ("memory_available_bytes", 2**30, None, "lower --requests", True),
+        ("memory_available_bytes", 2**30, None, "lower --requests or --connections", True),
         ("pid_max", 10_999, 11_000, "sudo sysctl -w kernel.pid_max=11000", False),
         ("threads_max", 10_999, 11_000, "sudo sysctl -w kernel.threads-max=11000", False),
         ("nproc_soft", 2_784, 11_000, "sudo prlimit --pid $$ --nproc=11000", False),
@@ -74,13 +75,42 @@ def test_a_worker_needs_files_for_its_share_and_the_target_for_all() -> None:
 
 
 def test_an_odd_request_is_somebodys() -> None:
-    assert LoadPlan(requests=10_001, workers=2).worker_files == 5_001 + 256
+    assert LoadPlan(connections=10_001, workers=2).worker_files == 5_001 + 256
 
 
 def test_a_limit_that_the_target_file_sets_is_all_the_target_needs() -> None:
     facts = dataclasses.replace(AMPLE, nofile_hard=6_000)
-    assert _short(facts, LoadPlan(requests=10_000, workers=2, target_nofile=256)) == []
-    assert len(_short(facts, LoadPlan(requests=10_000, workers=2, target_nofile=6_001))) == 1
+    assert _short(facts, LoadPlan(connections=10_000, workers=2, target_nofile=256)) == []
+    assert len(_short(facts, LoadPlan(connections=10_000, workers=2, target_nofile=6_001))) == 1
+
+
+AMPLE_FOR_MANY = HostFacts(nofile_hard=2_000_000, ports=28_232, somaxconn=4_096, tcp_syncookies=1, cores=3)
+
+
+def test_each_source_address_has_all_the_ports() -> None:
+    four = LoadPlan(connections=100_000, workers=2, sources=4)
+    assert _short(AMPLE_FOR_MANY, four) == []
+    (finding,) = _short(AMPLE_FOR_MANY, dataclasses.replace(four, sources=3))
+    assert (finding.name, finding.have) == ("source ports of 3 client addresses", 3 * 28_232)
+    assert finding.remedy == "sudo sysctl -w net.ipv4.ip_local_port_range='1024 65535'"
+
+
+@pytest.mark.parametrize(
+    ("connections", "sources", "remedy"),
+    [
+        (64_512, 1, "sudo sysctl -w net.ipv4.ip_local_port_range='1024 65535'"),
+        (64_513, 1, "send from more addresses: --source 127.0.0.2-127.0.0.4"),
+        (1_000_000, 4, "send from more addresses: --source 127.0.0.2-127.0.0.37"),
+    ],
+)
+def test_more_ports_than_an_address_has_are_had_from_more_addresses_and_no_sysctl(
+    connections: int, sources: int, remedy: str
+) -> None:
+    (finding,) = _short(AMPLE_FOR_MANY, LoadPlan(connections=connections, workers=2, sources=sources))
+    assert (finding.need, finding.remedy, finding.blocking) == (connections, remedy, True)
+    if "--source" in remedy:
+        named = len(parse_sources(remedy.rsplit(maxsplit=1)[-1]))
+        assert named * 28_232 >= connections > (named - 1) * 28_232
 
 
 def test_without_syn_cookies_the_syn_backlog_counts() -> None:
@@ -100,7 +130,7 @@ def test_this_machine_is_read() -> None:
     assert facts.somaxconn
     assert facts.ports
     assert facts.memory_available_bytes
-    assert any(finding.have == facts.somaxconn for finding in check_limits(10, 1))
+    assert any(finding.have == facts.somaxconn for finding in check_limits(LoadPlan(connections=10, workers=1)))
 
 
 def test_a_machine_without_these_files_says_nothing(tmp_path: Path) -> None:

@@ -117,6 +117,13 @@ def test_it_is_asked_until_status_and_text_are_the_expected_ones(spec: TargetSpe
     assert len(Answers.asked) == 3
 
 
+def test_a_target_is_not_ready_before_its_answer_matches(spec: TargetSpec, server: Server) -> None:
+    Answers.script[:] = [(200, "oh hello"), (200, "hello 1")]
+    request = dataclasses.replace(spec.request, matches=r"^hello \d$")
+    _start(dataclasses.replace(spec, request=request), _shell(server))
+    assert len(Answers.asked) == 2
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
