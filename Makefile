@@ -16,7 +16,7 @@ demo: $(READY) ## set up, then flood one server and say what it does (under a mi
 	.venv/bin/floodmark run fastapi-uvicorn-sync --requests 1000 --within 0 --hold 5
 
 test: $(READY) ## set up, then run all tests
-	.venv/bin/pytest
+	.venv/bin/pytest -n 3 --dist loadgroup
 
 check: $(READY) ## formatter, linter, types, import contracts
 	.venv/bin/ruff format --check .
@@ -25,7 +25,7 @@ check: $(READY) ## formatter, linter, types, import contracts
 	.venv/bin/lint-imports
 
 bench: $(READY) ## print the figures that docs/benchmarks.md quotes
-	@for script in benchmarks/*.py; do echo "== $$script"; .venv/bin/python $$script || exit 1; done
+	.venv/bin/python benchmarks/all.py
 
 lock: $(READY) ## resolve every extra again into requirements.lock
 	.venv/bin/pip install --quiet uv

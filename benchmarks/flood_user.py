@@ -3,7 +3,7 @@
     python benchmarks/flood_user.py [--users 100] [--seconds 4] [--runs 5] [--server own] [--varied] [--profile]
 
 Each run is a process of its own, pinned to one core, with Locust's own runner and statistics in it; the server has the
-other core. The server is nginx with one process where nginx is installed, else (and with `--server own`) a child
+other core. The server is nginx with one process, which is installed where it is missing, or (`--server own`) a child
 process, one epoll loop in plain Python that answers without reading what was asked. With `--varied`, which only that
 one can, each answer has a field that no other has. The server's share of its core is printed: close to 100 % it, and
 not the client, sets the figure. Not a test: it asserts nothing about speed.
@@ -16,22 +16,25 @@ import os
 import platform
 import pstats
 import select
-import shutil
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import count
 from multiprocessing.connection import Connection as Pipe
-from pathlib import Path
 from typing import Any
 
+from _common import say_bar
+from _nginx import cpu_of, need, nginx
+
 CLIENTS = ("FloodUser", "FastHttpUser")
+BAR = 5.0
+"""FloodUser must make at least this many times FastHttpUser's requests per second."""
+
 WARM_UP_S = 1.0
 HEAD = b"HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Sat, 21 Nov 2026 07:00:00 GMT\r\nContent-Type: text/plain\r\n"
 VARIED = HEAD + b"X-Request-Id: %016x\r\nContent-Length: 13\r\n\r\nhello, world!"
@@ -62,39 +65,6 @@ def serve(pipe: Pipe, core: int, *, is_varied: bool) -> None:
                     is_open = False
                 if not is_open:
                     clients.pop(fd).close()
-
-
-NGINX = """
-daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
-    client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
-    uwsgi_temp_path {folder}; scgi_temp_path {folder};
-    server {{ listen 127.0.0.1:{port} backlog=1024; default_type text/plain; return 200 "hello, world!"; }}
-}}
-"""
-LISTEN_TIMEOUT_S = 10.0
-
-
-@contextmanager
-def nginx(core: int) -> Iterator[tuple[int, int]]:
-    """One process of nginx on a core: its port and process id."""
-    with socket.create_server(("127.0.0.1", 0)) as free, tempfile.TemporaryDirectory() as folder:
-        port = free.getsockname()[1]
-        free.close()
-        configuration = Path(folder) / "nginx.conf"
-        configuration.write_text(NGINX.format(folder=folder, port=port))
-        process = subprocess.Popen(["nginx", "-c", str(configuration)])  # noqa: S603, S607 - nginx as PATH has it
-        os.sched_setaffinity(process.pid, {core})
-        try:
-            deadline_s = time.monotonic() + LISTEN_TIMEOUT_S
-            while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < deadline_s:
-                time.sleep(0.05)
-            yield port, process.pid
-        finally:
-            process.terminate()
-            process.wait()
 
 
 @contextmanager
@@ -146,12 +116,6 @@ def load(options: argparse.Namespace) -> None:
     os._exit(0)  # Locust's users would take seconds to say goodbye
 
 
-def cpu_of(pid: int) -> float:
-    """Seconds of CPU that a process has used (proc_pid_stat(5), fields 14 and 15)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def run(name: str, url: str, core: int, options: argparse.Namespace) -> tuple[float, float, int]:
     """One run in a process of its own: requests per second, share of the core, failures."""
     words = [name, "--url", url, "--core", str(core), "--users", str(options.users), "--seconds", str(options.seconds)]
@@ -189,7 +153,13 @@ def compare(url: str, core: int, server_pid: int | None, options: argparse.Names
         share = statistics.median(shares[name])
         print(f"{name:14}{median:>12,.0f}{spread:>18}{statistics.median(costs):>13.1f}{share:>12.0%} {server}")
     ratio = statistics.median(rates["FloodUser"]) / statistics.median(rates["FastHttpUser"])
-    print(f"FloodUser makes {ratio:.1f} times FastHttpUser's requests per second")
+    say_bar(
+        f"self.client.get() in a Locust task, {options.users} users, keep-alive",
+        against="FastHttpUser",
+        found=f"{ratio:.1f} times its rate",
+        bar=f"at least {BAR:g}",
+        is_met=ratio >= BAR,
+    )
     names = ", ".join(f"{name} {version(name)}" for name in ("floodmark", "locust", "gevent", "geventhttpclient"))
     print(f"Python {platform.python_version()}, {names}, Linux {platform.release()}")
 
@@ -200,7 +170,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--server", choices=("nginx", "own"), default="nginx" if shutil.which("nginx") else "own")
+    parser.add_argument("--server", choices=("nginx", "own"), default="nginx")
     parser.add_argument("--varied", action="store_true")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--client", choices=CLIENTS, help=argparse.SUPPRESS)
@@ -211,6 +181,8 @@ def main() -> None:
         load(options)
     cores = sorted(os.sched_getaffinity(0))
     is_nginx = options.server == "nginx" and not options.varied
+    if is_nginx:
+        need("nginx")
     with nginx(cores[0]) if is_nginx else own_server(cores[0], is_varied=options.varied) as (port, pid):
         compare(f"http://127.0.0.1:{port}", cores[-1], pid, options)
     print("server: " + ("nginx" if is_nginx else "own") + (", every answer differs" if options.varied else ""))
