@@ -35,7 +35,11 @@ NO_POOL = 60
 
 NAMES = target_names(targets_folder())
 
-pytestmark = [pytest.mark.live, pytest.mark.parametrize("name", NAMES, scope="module")]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.xdist_group("contract"),  # one process has the targets, and starts each once
+    pytest.mark.parametrize("name", NAMES, scope="module"),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
