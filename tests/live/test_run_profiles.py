@@ -70,7 +70,7 @@ INTERRUPTED = {
     "closed": (signal.SIGINT, "load is on", "fastapi-uvicorn-async", "--duration", "60"),
     "search": (
         signal.SIGTERM,
-        "burst 2 of 3, 8 requests: load is on",
+        "burst 2 of up to 3, 8 requests: load is on",
         "flask-gunicorn-sync-4",
         "--first",
         "2",
