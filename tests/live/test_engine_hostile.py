@@ -126,7 +126,10 @@ def hit_of(behave: Behaviour, *, host: str = "127.0.0.1", timeout_s: float | Non
 def read_request(client: socket.socket) -> None:
     received = b""
     while not received.endswith(b"\r\n\r\n"):
-        received += client.recv(65536)
+        piece = client.recv(65536)
+        if not piece:
+            raise ConnectionAbortedError("closed before it asked")
+        received += piece
 
 
 def wait_for_the_peer_to_close(client: socket.socket) -> None:

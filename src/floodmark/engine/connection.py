@@ -185,10 +185,10 @@ class Connection:
             count = opened.send(self._unsent)
         except BlockingIOError:
             # Of TLS the handshake may still have got somewhere.
-            if self.connected_s is None and isinstance(opened, TlsSocket) and opened.is_connected:
-                self.connected_s = clock()
+            self._note_connected(opened, clock)
             return
         except SSLError as error:
+            self._note_connected(opened, clock)
             self.finish(Outcome.TLS_FAILED, words_of(error), clock())
             return
         except OSError as error:
@@ -243,6 +243,11 @@ class Connection:
             return
         if is_complete:
             self._judge(parser, check, now_s)
+
+    def _note_connected(self, opened: socket | TlsSocket, clock: Callable[[], float]) -> None:
+        """Nothing was sent; of TLS the handshake may still have got somewhere, and then TCP is connected."""
+        if self.connected_s is None and isinstance(opened, TlsSocket) and opened.is_connected:
+            self.connected_s = clock()
 
     def _fail_tls(self, error: SSLError, now_s: float) -> None:
         """Where a send failed before, that is what went wrong."""

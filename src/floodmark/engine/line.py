@@ -188,6 +188,7 @@ class Line:
             self._note_connected(exchange, opened)
             return
         except SSLError as error:
+            self._note_connected(exchange, opened)
             self._finish(Outcome.TLS_FAILED, words_of(error))
             return
         except OSError as error:
