@@ -2,11 +2,9 @@
 
 import contextlib
 import json
-import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,10 +15,17 @@ from rich.table import Table
 import floodmark
 from floodmark import cli_help, cli_suite
 from floodmark.campaign.campaign import Campaign
-from floodmark.campaign.local import prove_local, prove_sources
+from floodmark.campaign.local import prove_sources
 from floodmark.campaign.plan import RunPlan
+from floodmark.cli_checks import (
+    expecting,
+    prove_insecure,
+    prove_numbers,
+    prove_writable,
+    usage_words,
+    what_to_run,
+)
 from floodmark.cli_help import GroupedCommand, defaults_of
-from floodmark.core.address import Address, parse_url
 from floodmark.core.asked import Asked
 from floodmark.core.codec import to_plain
 from floodmark.core.errors import FloodmarkError, InterruptedRunError, InvalidRunError, UsageError
@@ -28,14 +33,14 @@ from floodmark.core.open_files import raise_open_files_limit
 from floodmark.core.run_folder import RunFolder, RunStatus, new_run_path
 from floodmark.core.source import parse_sources
 from floodmark.core.suite_folder import SuiteFolder
-from floodmark.core.target import RequestSpec, TargetSpec, read_target
+from floodmark.core.target import RequestSpec
 from floodmark.report.build import build_report
 from floodmark.report.live import LiveView
 from floodmark.report.terminal import print_verdict
 from floodmark.report.verdict_json import to_json
 from floodmark_deploy.limits import LimitFinding, LoadPlan, check_limits
 from floodmark_deploy.local import LocalShell
-from floodmark_deploy.zoo import availability, find_target, list_targets
+from floodmark_deploy.zoo import availability, list_targets
 
 EXIT_CODES = """Exit codes: 0 measured and valid; 1 something failed, and the line says what; 2 usage; 3 the run is not
 valid; 130 interrupted."""
@@ -91,10 +96,16 @@ def main() -> None:
     # SIGTERM ends a run as Ctrl-C does: what was started is stopped, what was measured is kept.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except FloodmarkError as error:
         print(f"floodmark: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except Exception as error:
+        # Typer keeps its own errors, of words that are no option, to itself: they are told by what they have.
+        if (words := usage_words(error)) is None:
+            raise
+        print(words, file=sys.stderr)
+        sys.exit(UsageError.exit_code)
 
 
 @app.callback(invoke_without_command=True)
@@ -241,18 +252,19 @@ def run(  # noqa: PLR0913 - one parameter per option
     json_to: JsonPath = "",
 ) -> None:
     """Floods a server and gives the verdict."""
-    _prove_writable(json_to)
+    prove_writable(json_to)
     if out is not None and not str(out).strip("."):
         raise UsageError(f"--out {str(out)!r}: give the name of a new folder")
-    _prove_numbers(workers=workers, port=port, beat=beat)
-    spec, address = _what_to_run(target, url, target_file)
+    prove_numbers(workers=workers, port=port, beat=beat)
+    spec, address = what_to_run(target, url, target_file)
+    prove_insecure(address, insecure=insecure)
     request = spec.request if spec else RequestSpec(path=address.path if address else "/")
     name = spec.name if spec else (address.authority if address else "")
     plan = RunPlan(
         name=name,
         spec=spec,
         address=address,
-        request=_expecting(request, status=expect_status, contains=expect_text, matches=expect_match),
+        request=expecting(request, status=expect_status, contains=expect_text, matches=expect_match),
         kind=profile,
         asked=Asked(
             requests=requests,
@@ -323,46 +335,6 @@ def _part_to_judge(folder: RunFolder) -> RunFolder:
     if steps and not any(step.judged for step in steps):
         return RunFolder(folder.path / steps[-1].folder)
     return folder
-
-
-def _what_to_run(target: str, url: str, target_file: Path | None) -> tuple[TargetSpec | None, Address | None]:
-    given = [words for words in (target, url, target_file) if words]
-    if len(given) != 1:
-        raise UsageError("say what to run, once: a TARGET of the zoo, or --url, or --target-file")
-    if url:
-        address = parse_url(url)
-        prove_local(address)
-        return None, address
-    return (read_target(target_file) if target_file else find_target(target)), None
-
-
-def _expecting(request: RequestSpec, **given: Any) -> RequestSpec:
-    """The request with the answer that the user wants, where they say: a field of it and None, or its value."""
-    flags = {"status": "--expect-status", "contains": "--expect-text", "matches": "--expect-match"}
-    for name, value in given.items():
-        try:
-            request = request if value is None else replace(request, **{name: value})
-        except ValueError as error:
-            raise UsageError(f"{flags[name]}: {error}") from None
-    return request
-
-
-def _prove_numbers(*, workers: int, port: int, beat: float) -> None:
-    """Refuses numbers that cannot be meant before anything is started; the load's own are the profile's to refuse."""
-    for flag, value, low, high in (
-        ("--workers", workers, 1, 64),
-        ("--port", port, 0, 65535),
-        ("--beat", beat, 0.005, 5),
-    ):
-        if not low <= value <= high:
-            raise UsageError(f"{flag} {value:g}: give a number from {low:g} to {high:g}")
-
-
-def _prove_writable(json_to: str) -> None:
-    """Before anything is measured: a verdict that cannot be written at the end is a run lost."""
-    folder = Path(json_to).parent
-    if json_to not in ("", "-") and (not folder.is_dir() or not os.access(folder, os.W_OK)):
-        raise UsageError(f"--json {json_to}: {folder} is no folder that can be written to")
 
 
 def _write(path: Path, text: str) -> None:

@@ -63,7 +63,10 @@ ONE_OF_EACH_KIND = (
 REFUSING = tuple(name for name in NAMES if not find_target(name).answers)
 """Targets whose every answer is an error, and rightly so."""
 
-pytestmark = pytest.mark.live
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.xdist_group("contract"),  # one process has the targets, and starts each once
+]
 of_every_target = pytest.mark.parametrize("name", NAMES, scope="module")
 of_all_that_answer = pytest.mark.parametrize("name", [name for name in NAMES if name not in REFUSING], scope="module")
 

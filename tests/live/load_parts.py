@@ -125,10 +125,12 @@ def counts(released=0, answered=0, failed=0, open_connections=0):
 def keeps_one_record_per_second_with_those_in_which_nothing_happened():
     now, cpu = [0.0], [0.0]
     recorder = recorder_at(now, cpu)
+    cpu[0] = 7.0  # before the load, which the recorder is not to count
+    recorder.begin()
     early = Slice(second=0, released=3, answered=1, latencies_s=[0.25], connects_s=[0.001] * 3, received_bytes=9)
     recorder.add(early, count_micros(early.latencies_s), counts(released=3, answered=1))
     assert recorder.take() == []
-    now[0], cpu[0] = 2.5, 0.5
+    now[0], cpu[0] = 2.5, 8.0
     recorder.tick(counts(released=3, answered=1, open_connections=3))
     late = Slice(second=2, failed=Counter({Outcome.RESET: 2}), lag_s=0.2)
     recorder.add(late, Counter(), counts(released=3, answered=1, failed=2))
@@ -137,11 +139,23 @@ def keeps_one_record_per_second_with_those_in_which_nothing_happened():
     first, second = found
     assert (first.second, first.released, first.opened, first.answered, first.received_bytes) == (0, 3, 3, 1, 9)
     assert (first.in_flight, first.open_connections, first.time_wait) == (2, 3, 7)
-    assert first.cpu_share == 0.2
+    assert first.cpu_share == second.cpu_share == 0.4  # both ended at once
     assert (second.second, second.released, second.in_flight) == (1, 0, 2)
+    now[0], cpu[0] = 3.0, 8.25
     (third,) = recorder.end(counts(released=3, answered=1, failed=2))
     assert (third.second, third.failed, third.in_flight, third.loop_lag_max_s) == (2, {"reset": 2}, 0, 0.2)
+    assert third.cpu_share == 0.5
     assert recorder.time_wait_max == 7
+
+
+def keeps_the_cpu_time_of_the_first_second_to_that_second():
+    now, cpu = [-0.25], [0.0]  # told to fire a quarter of a second before
+    recorder = recorder_at(now, cpu)
+    now[0], cpu[0] = 1.0, 1.0
+    recorder.tick(counts())
+    while not (found := recorder.take()):
+        pass
+    assert found[0].cpu_share == 1.0
 
 
 def keeps_no_record_of_a_second_that_only_began():
@@ -169,7 +183,9 @@ def keeps_locusts_table_as_its_own_event_would_have_made_it():
     table = LocustTable(in_bulk.stats, "GET", "/")
     half = len(times_s) // 2
     for part in (times_s[:half], times_s[half:]):
-        piece = Slice(second=0, answered=len(part), latencies_s=part, received_bytes=5 * len(part))
+        piece = Slice(
+            second=0, answered=len(part), latencies_s=part, received_bytes=90 * len(part), body_bytes=5 * len(part)
+        )
         table.add(piece, count_micros(part))
     failed = Counter({Outcome.RESET: 2, Outcome.REFUSED: 1})
     table.add(Slice(second=0, failed=failed), Counter())
@@ -206,6 +222,7 @@ class Fake:
     """A load whose steps are counted and that ends by itself after some of them."""
 
     loop_lag_max_s = late_max_s = 0.0
+    ended_s = None
 
     def __init__(self, ends_after, due_in_s):
         self.done = False
@@ -250,6 +267,39 @@ def keeps_from_waiting_beyond_the_cut():
     assert load.done
     assert load.steps < 1_000
     assert tended
+
+
+def keeps_the_end_that_the_load_itself_names():
+    load = Fake(ends_after=1, due_in_s=0.0)
+    load.ended_s = 12.5
+    assert drive(load, cut_at_s=time.monotonic() + 60, report=lambda: False) == 12.5
+
+
+class Ticking:
+    """A clock that goes on by a millisecond each time it is asked."""
+
+    def __init__(self):
+        self.now_s = 0.0
+
+    def __call__(self):
+        self.now_s += 0.001
+        return self.now_s
+
+
+def keeps_timers_and_sockets_of_others_served_while_a_load_has_always_something_to_do():
+    loop, turns = gevent.get_hub().loop, [0]
+
+    def others():
+        while True:
+            gevent.get_hub().wait(loop.timer(0.0))
+            turns[0] += 1
+
+    other = gevent.spawn(others)
+    load, clock = Fake(ends_after=1_000, due_in_s=0.0), Ticking()
+    load.next_due_s = lambda: clock.now_s
+    drive(load, cut_at_s=3_600.0, report=lambda: False, tend=lambda: None, clock=clock)
+    other.kill()
+    assert turns[0] >= 100, turns
 
 
 def sample(port, **connections):

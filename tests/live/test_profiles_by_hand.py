@@ -181,9 +181,10 @@ def test_a_source_that_is_not_the_workers_own_is_refused_before_the_load(tmp_pat
     assert manifest(folder)["status"] == "failed"
 
 
-def test_parts_of_the_load_room_keep_their_word(tmp_path):
+@pytest.mark.parametrize("name", ["load_parts.py", "load_order_parts.py"])
+def test_parts_of_the_load_room_keep_their_word(name, tmp_path):
     """Locust patches a whole process, so what needs no server is looked at in one of its own."""
-    parts = Path(__file__).parent / "load_parts.py"
+    parts = Path(__file__).parent / name
     done = subprocess.run([sys.executable, str(parts)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all kept" in done.stdout

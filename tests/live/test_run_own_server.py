@@ -3,10 +3,11 @@
 import pytest
 from command import SERVERS, free_port, living, manifest, own_server, run_folder, verdict
 
+pytestmark = [pytest.mark.live, pytest.mark.alone]
+
 HOLD_S = "1.5"
 
 
-@pytest.mark.live
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_fixed_pool_of_threads_is_found_and_its_hold_measured(tmp_path, host):
     with own_server("pool_server.py", "8", HOLD_S, host=host, cwd=tmp_path) as port:
@@ -19,7 +20,6 @@ def test_a_fixed_pool_of_threads_is_found_and_its_hold_measured(tmp_path, host):
     assert (found["verdict"]["model"]["unit"], found["verdict"]["model"]["reused"]) == ("thread", True)
 
 
-@pytest.mark.live
 def test_an_event_loop_is_found_and_no_ceiling_claimed(tmp_path):
     with own_server("loop_server.py", HOLD_S, cwd=tmp_path) as port:
         found = verdict("--url", f"http://127.0.0.1:{port}/", "--requests", "300", cwd=tmp_path)
@@ -27,7 +27,6 @@ def test_an_event_loop_is_found_and_no_ceiling_claimed(tmp_path):
     assert found["verdict"]["model"]["unit"] == "event-loop"
 
 
-@pytest.mark.live
 def test_a_hold_that_is_given_is_not_measured(tmp_path):
     with own_server("pool_server.py", "4", "1", cwd=tmp_path) as port:
         words = ("--url", f"http://127.0.0.1:{port}/", "--requests", "100", "--hold", "1")
@@ -36,7 +35,6 @@ def test_a_hold_that_is_given_is_not_measured(tmp_path):
     assert manifest(run_folder(tmp_path))["probe"]["took_s"] == []
 
 
-@pytest.mark.live
 def test_a_target_file_of_ones_own_is_started_measured_and_stopped(tmp_path):
     port = free_port("127.0.0.1")
     (tmp_path / "target.toml").write_text(
@@ -59,7 +57,6 @@ contains = "done"
     assert living(run_folder(tmp_path).name) == []
 
 
-@pytest.mark.live
 def test_a_server_that_answers_badly_under_the_flood_has_its_failures_counted_by_side(tmp_path):
     (tmp_path / "target.toml").write_text(
         f"""

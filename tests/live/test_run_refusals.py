@@ -70,8 +70,8 @@ def test_an_unknown_target_is_answered_with_the_nearest_name(tmp_path):
         (("--profile", "wrk"), "--profile 'wrk': there are burst, ramp, closed, arrivals, search"),
         (("--source", "127.0.0.9-127.0.0.2"), "--source '127.0.0.9-127.0.0.2': the range ends before it begins"),
         (("--source", "203.0.113.9"), "--source 203.0.113.9: not an address of this machine"),
-        (("--expect-match", "("), "--expect-match: matches '(': not a regular expression"),
-        (("--expect-status", "99"), "--expect-status: status 99: give an HTTP status from 200 to 599"),
+        (("--expect-match", "("), "--expect-match '(': not a regular expression"),
+        (("--expect-status", "99"), "--expect-status 99: give an HTTP status from 200 to 599"),
     ],
 )
 def test_numbers_that_cannot_be_meant_are_refused_before_anything_starts(tmp_path, words, expected):

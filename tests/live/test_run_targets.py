@@ -3,6 +3,8 @@
 import pytest
 from command import floodmark, living, manifest, run_folder, verdict
 
+pytestmark = [pytest.mark.live, pytest.mark.alone]
+
 OF_SPEED = {"released on time", "generator not overloaded", "agent's samples complete"}
 """Checks that say how busy this machine was: with 10,000 connections on few cores a test must not depend on them."""
 
@@ -23,7 +25,6 @@ def peaks(judgement):
     return {place: waiting["peak"] for place, waiting in judgement["waiting"].items()}
 
 
-@pytest.mark.live
 def test_gunicorns_four_sync_workers_take_four_and_996_wait_in_the_accept_queue(tmp_path):
     found = judged("flask-gunicorn-sync-4", tmp_path)
     assert found["in_service"]["ceiling"] == 4
@@ -35,7 +36,6 @@ def test_gunicorns_four_sync_workers_take_four_and_996_wait_in_the_accept_queue(
     )
 
 
-@pytest.mark.live
 def test_fastapis_thread_pool_takes_40_and_960_wait_inside_the_process(tmp_path):
     found = judged("fastapi-uvicorn-sync", tmp_path, "--workers", "2")
     assert found["in_service"]["ceiling"] == 40
@@ -47,7 +47,6 @@ def test_fastapis_thread_pool_takes_40_and_960_wait_inside_the_process(tmp_path)
     )
 
 
-@pytest.mark.live
 def test_an_event_loop_takes_all_and_no_ceiling_is_claimed(tmp_path):
     found = judged("fastapi-uvicorn-async", tmp_path)
     assert (found["in_service"]["peak"], found["in_service"]["ceiling"]) == (1000, None)
@@ -55,7 +54,6 @@ def test_an_event_loop_takes_all_and_no_ceiling_is_claimed(tmp_path):
     assert found["failures"] == []
 
 
-@pytest.mark.live
 def test_flasks_ten_processes_take_ten_and_the_small_backlog_keeps_the_rest_outside(tmp_path):
     found = judged("flask-dev-processes-10", tmp_path)
     assert found["in_service"]["ceiling"] == 10
@@ -65,7 +63,6 @@ def test_flasks_ten_processes_take_ten_and_the_small_backlog_keeps_the_rest_outs
     assert (found["model"]["unit"], found["model"]["reused"]) == ("process", False)
 
 
-@pytest.mark.live
 def test_uwsgis_two_lines_are_named_outer_and_inner(tmp_path):
     found = judged("flask-uwsgi-threads-10", tmp_path)
     assert found["in_service"]["ceiling"] == 10
@@ -74,14 +71,12 @@ def test_uwsgis_two_lines_are_named_outer_and_inner(tmp_path):
     assert (found["model"]["unit"], found["model"]["reused"]) == ("thread", True)
 
 
-@pytest.mark.live
 def test_a_thread_per_request_server_behind_a_small_backlog_is_given_no_false_ceiling(tmp_path):
     found = judged("flask-dev-threaded", tmp_path)
     assert found["in_service"]["ceiling"] is None
     assert (found["model"]["unit"], found["model"]["reused"]) == ("thread", False)
 
 
-@pytest.mark.live
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("target", "ceiling"), [("fastapi-uvicorn-async", None), ("fastapi-uvicorn-sync", 40)])
 def test_ten_thousand_requests_in_ten_seconds_from_one_worker_are_all_accounted_for(tmp_path, target, ceiling):
@@ -94,7 +89,6 @@ def test_ten_thousand_requests_in_ten_seconds_from_one_worker_are_all_accounted_
     assert failed <= OF_SPEED
 
 
-@pytest.mark.live
 def test_a_report_is_made_again_from_the_run_folder_and_says_the_same(tmp_path):
     found = verdict("fastapi-uvicorn-sync", "--requests", "100", "--hold", "1", cwd=tmp_path)
     folder = run_folder(tmp_path)

@@ -21,8 +21,9 @@ from floodmark.core.hit import Hit
 from floodmark.core.messages import Pulse, WorkerReport
 from floodmark.core.outcomes import Outcome, Side
 from floodmark.core.places import Place
-from floodmark.core.profile import BurstProfile
-from floodmark.core.run_folder import HoldProbe, Manifest, RunStatus
+from floodmark.core.profile import ArrivalsProfile, BurstProfile, ClosedProfile, SearchProfile
+from floodmark.core.run_folder import HoldProbe, Manifest, RunStatus, SearchStep
+from floodmark.core.second import Second
 from floodmark.core.target import ExpectSpec, TargetSpec
 from floodmark_agent.cli import _parser as agent_parser
 
@@ -30,7 +31,8 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 OF_THE_PICTURE = {document.Timeline, document.Judged, document.SecondPoint}
 RECORDS = [
-    *(Hit, Manifest, BurstProfile, HoldProbe, ExpectSpec, Pulse, WorkerReport, ClockReading),
+    *(Hit, Second, Manifest, SearchStep, HoldProbe, ExpectSpec, Pulse, WorkerReport, ClockReading),
+    *(BurstProfile, ClosedProfile, ArrivalsProfile, SearchProfile),
     *(value for value in vars(sample).values() if is_dataclass(value)),
     *(suite.SuiteRecord, suite.SuiteAsked, suite.SuiteRow, suite.SuiteFound, suite.FoundLine),
     *(published.PublishedCeiling, published.PublishedRate),

@@ -186,10 +186,14 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceTime:
-    """How long a handler takes for one request, and how that is known; `mean_s` None: it is not."""
+    """How long a handler takes for one request, and how that is known; `mean_s` None: it is not.
+
+    `way_s`: how long a request is on its way there and back, in no line and with no handler.
+    """
 
     mean_s: float | None
     words: str
+    way_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,36 +1,39 @@
 """How long a handler takes for one request of a steady load, and so how many are in service: L = X * S. No ceiling."""
 
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
 from floodmark.analysis.axis import Axis
+from floodmark.analysis.checks import HELD_SHARE
 from floodmark.analysis.document import ServiceTime
+from floodmark.analysis.fair_sample import FairSample, sampled_answers
 from floodmark.analysis.percentiles import US_PER_S
+from floodmark.analysis.seconds import SteadySeconds
 from floodmark.analysis.service import EVIDENCE_SHARE
-
-QUICKEST_RANK = 5.0
-"""The twentieth part of the way up: no request was served for longer than the quickest took, but for a lucky few."""
-
+from floodmark.analysis.way import QUICKEST_RANK, Way, round_trip_s
 
 SETTLES_S = 1.0
 """Rates are known by the second, and so from the end of the first one on."""
 
 
-def handler_time(axis: Axis, latency: Any) -> ServiceTime:
-    """The mean handler time of the sampled answers, else the hold; not known where there is neither."""
-    answered = axis.answered()
-    took_s = [
-        max(0.0, request.handler_end_s - request.handler_begin_s)
-        for request in answered
-        if request.handler_begin_s is not None and request.handler_end_s is not None
-    ]
-    if took_s and len(took_s) >= EVIDENCE_SHARE * len(answered):
-        words = f"the mean handler time of {len(took_s):,} sampled answers"
-        return ServiceTime(mean_s=round(math.fsum(took_s) / len(took_s), 6), words=words)
-    return _by_hold(axis, latency)
+def handler_time(axis: Axis, seconds: SteadySeconds) -> tuple[ServiceTime, Way]:
+    """The mean handler time of the sampled answers, else the hold; not known where there is neither. And the way."""
+    mean_s = seconds.latency.get_mean_value() / US_PER_S if seconds.latency.get_total_count() else 0.0
+    trip_s = round_trip_s(seconds.connect)
+    sample, sampled = sampled_answers(axis), len(axis.answered())
+    if sample is None or sample.count < EVIDENCE_SHARE * sampled:
+        return _with_way(_by_hold(axis, seconds.latency), Way(round_trip_s=trip_s))
+    return _with_way(
+        _by_sample(sample, mean_s), Way(round_trip_s=trip_s, back_s=sample.back_s, doubt_s=sample.handled_doubt_s)
+    )
+
+
+def hold_is_known(axis: Axis) -> bool:
+    """The server was told how long to hold, or the user said that it does."""
+    manifest = axis.recording.manifest
+    return manifest.request.holds or manifest.hold_known
 
 
 def quickest_answers_s(latency: Any) -> float | None:
@@ -40,15 +43,33 @@ def quickest_answers_s(latency: Any) -> float | None:
     return float(latency.get_value_at_percentile(QUICKEST_RANK) / US_PER_S)
 
 
+def _with_way(service: ServiceTime, way: Way) -> tuple[ServiceTime, Way]:
+    return ServiceTime(mean_s=service.mean_s, words=service.words, way_s=round(way.there_and_back_s, 6)), way
+
+
+def _by_sample(sample: FairSample, mean_latency_s: float) -> ServiceTime:
+    """Not known where the sampled answers took another time than all did; never longer than an answer took."""
+    if sample.contradicts(mean_latency_s):
+        took = (
+            f"the {sample.count:,} sampled answers took {sample.latency_s:.3g} s on average, all {mean_latency_s:.3g} s"
+        )
+        return ServiceTime(mean_s=None, words=f"{took}, so that the sample does not stand for them")
+    words = f"the mean handler time of {sample.count:,} sampled answers"
+    return ServiceTime(mean_s=round(min(sample.handled_s, mean_latency_s), 6), words=words)
+
+
 def _by_hold(axis: Axis, latency: Any) -> ServiceTime:
-    hold_s, quickest_s = axis.hold_s, quickest_answers_s(latency)
-    if hold_s <= 0 or quickest_s is None:
-        why = "nothing was answered" if quickest_s is None else "no Server-Timing in the answers, and no hold was given"
-        return ServiceTime(mean_s=None, words=why)
-    if quickest_s < hold_s:
+    """The hold, where the server was told it; one that was only said, unless an answer came sooner."""
+    quickest_s, hold_s = quickest_answers_s(latency), axis.hold_s
+    if quickest_s is None:
+        return ServiceTime(mean_s=None, words="nothing was answered")
+    if hold_s <= 0 or not hold_is_known(axis):
+        return ServiceTime(mean_s=None, words="no Server-Timing in the answers, and no hold was given")
+    if quickest_s >= hold_s:
+        return ServiceTime(mean_s=hold_s, words="the given hold")
+    if axis.recording.manifest.request.holds or quickest_s >= HELD_SHARE * hold_s:
         return ServiceTime(mean_s=round(quickest_s, 6), words="what the quickest answers took")
-    given = "the given hold" if axis.recording.manifest.hold_known else "the measured hold"
-    return ServiceTime(mean_s=hold_s, words=given)
+    return ServiceTime(mean_s=None, words="no Server-Timing in the answers, and they came sooner than the given hold")
 
 
 class InServiceOverTime:

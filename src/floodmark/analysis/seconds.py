@@ -14,6 +14,7 @@ from hdrh.histogram import HdrHistogram
 from floodmark.analysis.document import SecondPoint
 from floodmark.analysis.percentiles import US_PER_S, empty_histogram
 from floodmark.analysis.service import SERVED
+from floodmark.analysis.way import QUICKEST_RANK
 from floodmark.core.errors import RunFolderError
 from floodmark.core.outcomes import Outcome
 from floodmark.core.run_folder import SECONDS, Recording
@@ -32,11 +33,13 @@ class SteadySeconds:
     """All seconds of a load. The histograms are of microseconds, over all workers and seconds.
 
     `served[k]` counts the requests that a handler ran for in second k, whatever its answer was worth.
+    `quickest_s[k]` is what the quickest twentieth of its answers took at most; None without answers.
     `failed` are all failures by outcome; `received_bytes` per second.
     """
 
     points: tuple[SecondPoint, ...]
     served: tuple[int, ...]
+    quickest_s: tuple[float | None, ...]
     received_bytes: tuple[int, ...]
     failed: Counter[Outcome]
     latency: Any
@@ -62,6 +65,7 @@ def merge_seconds(recording: Recording) -> SteadySeconds:
     number = 1 + max((worker.last for worker in workers), default=-1)
     whole = {name: empty_histogram() for name in ("latency", "late", "connect")}
     points, served, received = [], [], []
+    quickest: list[float | None] = []
     failed: Counter[Outcome] = Counter()
     for index in range(number):
         found = [worker.seconds[index] for worker in workers if index in worker.seconds]
@@ -75,10 +79,16 @@ def merge_seconds(recording: Recording) -> SteadySeconds:
         failed.update(kinds)
         at_end = [_advance(worker, index, timeout_s) for worker in workers]
         points.append(_point(index, found, sum(kinds.values()), at_end, own))
+        quickest.append(own.get_value_at_percentile(QUICKEST_RANK) / US_PER_S if own.get_total_count() else None)
         served.append(sum(second.answered for second in found) + sum(kinds[kind] for kind in SERVED))
         received.append(sum(second.received_bytes for second in found))
     return SteadySeconds(
-        points=tuple(points), served=tuple(served), received_bytes=tuple(received), failed=failed, **whole
+        points=tuple(points),
+        served=tuple(served),
+        quickest_s=tuple(quickest),
+        received_bytes=tuple(received),
+        failed=failed,
+        **whole,
     )
 
 

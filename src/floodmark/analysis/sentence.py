@@ -126,7 +126,7 @@ def what_became(outcomes: Mapping[str, int], failures: tuple[Failure, ...], *, l
     else:
         parts.append("none was refused, none failed")
     if waiting := outcomes.get(Outcome.WAITING.value):
-        parts.append(f"{_were(waiting)} still in line when the run ended")
+        parts.append(f"{waiting:,} had no answer yet when the run ended")
     if unsent := outcomes.get(Outcome.UNSENT.value):
         parts.append(f"{unsent:,} have no outcome: their worker was lost" if lost else f"{_were(unsent)} never sent")
     words = "; ".join(parts)

@@ -1,11 +1,9 @@
 """A recording of a steady load (closed, arrivals), judged: joins what the other files of analysis find. Pure."""
 
 from dataclasses import dataclass, replace
-from statistics import median
 
 from floodmark.analysis.advice import advise_steady
 from floodmark.analysis.axis import Axis
-from floodmark.analysis.ceiling import BEHIND
 from floodmark.analysis.document import (
     FORMAT,
     Check,
@@ -13,7 +11,6 @@ from floodmark.analysis.document import (
     InService,
     Judged,
     Judgement,
-    SecondPoint,
     ServiceTime,
     Throughput,
     Timeline,
@@ -21,13 +18,14 @@ from floodmark.analysis.document import (
 )
 from floodmark.analysis.estimates import LITTLES_LAW, agreement_words
 from floodmark.analysis.files import files_peak
-from floodmark.analysis.handler_time import handler_time
+from floodmark.analysis.handler_time import handler_time, hold_is_known
 from floodmark.analysis.lines import lines_of, listen_overflows, settled_places, waiting_places
 from floodmark.analysis.model import judge_sampled_model
 from floodmark.analysis.percentiles import percentiles_in
 from floodmark.analysis.release import release_of_arrivals
 from floodmark.analysis.seconds import SteadySeconds, merge_seconds
 from floodmark.analysis.steady_checks import SteadyFindings, check_steady, generator_fault
+from floodmark.analysis.steady_line import KEPT_SHARE, Flow, Line, full_seconds, held_back, line_grew, line_in_target
 from floodmark.analysis.steady_outcomes import count_steady_outcomes, steady_failures
 from floodmark.analysis.steady_sentence import Story, amount, seconds_words, steady_sentence
 from floodmark.analysis.steady_timeline import SteadyTimelineMaker
@@ -35,8 +33,8 @@ from floodmark.analysis.steps import sampled_pieces, sustained
 from floodmark.analysis.summary import summary_of
 from floodmark.analysis.timeline import LEAD_S
 from floodmark.core.outcomes import Outcome
-from floodmark.core.places import Place
 from floodmark.core.profile import ArrivalsProfile, SteadyProfile
+from floodmark.core.run_folder import RunStatus
 
 SETTLED_S = 0.5
 """What stays in a place for so long is worth a sentence: while connections are made, every place fills for a moment."""
@@ -46,19 +44,6 @@ INSIDE_DWELL_S = 0.2
 
 SETTLED_SHARE = 0.25
 """Of the load, where that is shorter than two seconds."""
-
-WAITED_SHARE = 0.05
-"""Of the requests in flight: fewer are being handed over, not in line."""
-
-KEPT_SHARE = 0.02
-"""Of the requests planned in a load's second half: the line may be longer by so many at its end. And of all requests:
-so few may fail."""
-
-KEPT_LEAST = 10
-"""Requests: a line that is longer by fewer says nothing; answers come in small batches."""
-
-
-_GAVE_UP = (Outcome.CONNECT_TIMEOUT, Outcome.RESPONSE_TIMEOUT, Outcome.UNSENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +57,11 @@ class _Load:
     service: ServiceTime
     throughput: Throughput
     timeline: Timeline
+    with_handlers: list[int | None]
+    flow: Flow
+    line: Line
+    full: list[int]
+    held_back: bool
 
 
 def judge_steady(axis: Axis, profile: SteadyProfile) -> Judged:
@@ -88,11 +78,12 @@ def judge_steady(axis: Axis, profile: SteadyProfile) -> Judged:
             latency=latency,
             late=late,
             throughput=load.throughput,
+            full=load.full,
+            held_back=load.held_back,
         )
     )
     found = _judgement(load)
     settled = settled_places(axis, load.timeline, _settled_s(profile))
-    waited = _waited(load)
     story = Story(
         target=axis.recording.manifest.target,
         profile=profile,
@@ -104,20 +95,25 @@ def judge_steady(axis: Axis, profile: SteadyProfile) -> Judged:
         at_once=_at_once(load),
         settled=settled,
         most_in_flight=max((point.in_flight + point.unreleased for point in seconds.points), default=0),
-        waited=waited,
-        line_grew=isinstance(profile, ArrivalsProfile) and _line_grew(profile, load),
-        many_failed=seconds.failed.total() > KEPT_SHARE * sum(load.outcomes.values()),
+        on_way=load.flow.on_way,
+        line=load.line,
+        full_from=load.full[0] if load.held_back else None,
+        line_grew=isinstance(profile, ArrivalsProfile) and line_grew(profile, seconds, load.outcomes),
+        many_failed=_without(load) > KEPT_SHARE * sum(load.outcomes.values()),
         fault=generator_fault(validity),
         lost=len(axis.recording.workers) < axis.recording.manifest.workers,
+        ended_early=axis.recording.manifest.status is not RunStatus.COMPLETE,
     )
     found = replace(
-        found, sentence=steady_sentence(story), advice=_advice(axis, found, validity.checks, waited=waited is True)
+        found,
+        sentence=steady_sentence(story),
+        advice=_advice(axis, found, validity.checks, waited=load.line.waited is True),
     )
     document = VerdictDocument(
         format=FORMAT,
         target=axis.recording.manifest.target,
         status=axis.recording.manifest.status.value,
-        profile=summary_of(profile),
+        profile=summary_of(profile if hold_is_known(axis) else replace(profile, hold_s=0.0)),
         verdict=found,
         outcomes=load.outcomes,
         validity=validity,
@@ -132,27 +128,42 @@ def judge_steady(axis: Axis, profile: SteadyProfile) -> Judged:
 
 def _load(axis: Axis, profile: SteadyProfile) -> _Load:
     seconds = merge_seconds(axis.recording)
-    service = handler_time(axis, seconds.latency)
+    service, way = handler_time(axis, seconds)
+    maker = SteadyTimelineMaker(axis, seconds, service)
+    timeline, throughput = maker.make(), _throughput(axis, profile, seconds)
+    flow = Flow(duration_s=throughput.duration_s, per_s=_per_s(seconds, throughput), service_s=service.mean_s, way=way)
+    line = line_in_target(timeline, seconds.points, flow)
+    full = full_seconds(seconds.points, profile.most_connections) if isinstance(profile, ArrivalsProfile) else []
     return _Load(
         axis=axis,
         profile=profile,
         seconds=seconds,
         outcomes=count_steady_outcomes(axis.recording),
         service=service,
-        throughput=_throughput(axis, profile, seconds),
-        timeline=SteadyTimelineMaker(axis, seconds, service).make(),
+        throughput=throughput,
+        timeline=timeline,
+        with_handlers=maker.in_service(timeline),
+        flow=flow,
+        line=line,
+        full=full,
+        held_back=held_back(line, seconds.points, full, flow.taken),
     )
 
 
 def _throughput(axis: Axis, profile: SteadyProfile, seconds: SteadySeconds) -> Throughput:
-    """Over the time that the load was kept up, of an open model in whole seconds: answers go on after its end."""
-    end_s = max(0.0, min(profile.duration_s, axis.end_s))
+    """Over the planned duration, or until the load was ended before: a quick last answer does not make it shorter.
+
+    Answers of an open model go on after its plan's end: a part of a second that has such answers, too, is left out.
+    """
+    is_complete = axis.recording.manifest.status is RunStatus.COMPLETE
+    end_s = profile.duration_s if is_complete else max(0.0, min(profile.duration_s, axis.end_s))
     whole = int(end_s + 1e-3)
-    if isinstance(profile, ArrivalsProfile) and whole:
+    if isinstance(profile, ArrivalsProfile) and whole and axis.end_s > end_s:
         end_s = float(whole)
     points = [point for point in seconds.points if point.second < end_s]
     answered = sum(point.answered for point in points)
     rates = [point.answered for point in points if point.second < whole]
+    rates += [0] * (whole - len(rates))  # seconds after the last outcome have no record
     per_s = 1 / end_s if end_s else 0.0
     return Throughput(
         duration_s=round(end_s, 3),
@@ -165,11 +176,22 @@ def _throughput(axis: Axis, profile: SteadyProfile, seconds: SteadySeconds) -> T
 
 
 def _at_once(load: _Load) -> float | None:
-    """Little's law: what handlers ran for per second, times how long each took."""
+    """Little's law: what handlers ran for per second, times how long each took; never more than there can be."""
     if load.service.mean_s is None or not load.throughput.duration_s:
         return None
-    served = sum(load.seconds.served[: sum(p.second < load.throughput.duration_s for p in load.seconds.points)])
-    return served / load.throughput.duration_s * load.service.mean_s
+    return min(load.flow.per_s * load.service.mean_s, float(load.profile.most_connections))
+
+
+def _per_s(seconds: SteadySeconds, throughput: Throughput) -> float:
+    """What handlers ran for, per second of the load."""
+    if not throughput.duration_s:
+        return 0.0
+    return sum(seconds.served[: sum(p.second < throughput.duration_s for p in seconds.points)]) / throughput.duration_s
+
+
+def _without(load: _Load) -> int:
+    """Requests that got no answer, or were never sent."""
+    return load.seconds.failed.total() + load.outcomes.get(Outcome.UNSENT.value, 0)
 
 
 def _judgement(load: _Load) -> Judgement:
@@ -191,8 +213,7 @@ def _judgement(load: _Load) -> Judgement:
 
 def _in_service(load: _Load, at_once: float | None) -> InService:
     """No ceiling: that takes a proof which a steady load does not give."""
-    series = load.timeline.places[Place.IN_SERVICE]
-    pieces = sampled_pieces(load.timeline.times_s, series)
+    pieces = sampled_pieces(load.timeline.times_s, load.with_handlers)
     peak = sustained(pieces, 0.9 * _settled_s(load.profile))
     estimate = _estimate(load, at_once)
     evidence = "A steady load proves no ceiling: how many were in service is a mean, not a count."
@@ -203,43 +224,13 @@ def _estimate(load: _Load, at_once: float | None) -> Estimate:
     service = load.service
     if at_once is None or service.mean_s is None:
         return Estimate(method=LITTLES_LAW, value=None, words=f"the service time is not known: {service.words}")
-    rate = amount(at_once / service.mean_s) if service.mean_s else "0"
+    rate = amount(load.flow.per_s)
     words = f"{rate} requests/s, times {seconds_words(service.mean_s)} of service: {service.words}"
     return Estimate(method=LITTLES_LAW, value=round(at_once, 2), words=words)
 
 
 def _settled_s(profile: SteadyProfile) -> float:
     return min(SETTLED_S, SETTLED_SHARE * profile.duration_s)
-
-
-def _waited(load: _Load) -> bool | None:
-    """Whether requests stood in line in the target during most of the load; None where that was not seen."""
-    timeline = load.timeline
-    behind: list[int] = []
-    for at_s, *values in zip(timeline.times_s, *(timeline.places[place] for place in BEHIND), strict=True):
-        if 0 <= at_s <= load.throughput.duration_s and all(value is not None for value in values):
-            behind.append(sum(value or 0 for value in values))
-    if not behind:
-        return None
-    in_flight = median([point.in_flight for point in load.seconds.points] or [0])
-    return median(behind) > max(1.0, WAITED_SHARE * in_flight)
-
-
-def _line_grew(profile: ArrivalsProfile, load: _Load) -> bool:
-    """The line was longer at the plan's end than in its middle; or it would have been, had clients not given up."""
-    points = [point for point in load.seconds.points if point.second + 1 <= profile.duration_s + 1e-3]
-    planned = sum(point.planned for point in points)
-    gave_up = sum(load.outcomes.get(kind.value, 0) for kind in _GAVE_UP)
-    if not points or gave_up > KEPT_SHARE * planned:
-        return bool(points)
-    middle = (len(points) - 1) // 2
-    second_half = sum(point.planned for point in points[middle + 1 :]) or planned
-    before = _without_answer(points[middle]) if len(points) > 1 else 0
-    return _without_answer(points[-1]) - before > max(KEPT_LEAST, KEPT_SHARE * second_half)
-
-
-def _without_answer(point: SecondPoint) -> int:
-    return point.in_flight + point.unreleased
 
 
 def _advice(axis: Axis, found: Judgement, checks: tuple[Check, ...], *, waited: bool) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from floodmark.analysis.checks import (
 from floodmark.analysis.document import Check, Percentiles, Throughput, Validity
 from floodmark.analysis.estimates import agree
 from floodmark.analysis.handler_time import quickest_answers_s
+from floodmark.analysis.ports_left import ports_left
 from floodmark.analysis.seconds import SteadySeconds
 from floodmark.analysis.target_checks import check_target, milliseconds, on_grid
 from floodmark.core.outcomes import Outcome, Side
@@ -36,12 +37,6 @@ LAG_SHARE = 0.25
 BUSY_SECONDS = 0.1
 """Of all seconds: an overload that is shorter is one hiccup, and does not reach the 90th percentile."""
 
-FULL_SHARE = 0.9
-"""Of the connections: counts are of a second's end, when some are just being opened again."""
-
-PORTS_SHARE = 0.8
-"""Of the source ports: the kernel looks longer and longer for a free one before it says that there is none."""
-
 GAP_S = 1.0
 """The places of a steady load are told by the second."""
 
@@ -51,14 +46,30 @@ LAW_DURATIONS = 10.0
 LAW_FAILED_SHARE = 0.02
 """Of the time that all connections had together: a failed request was in flight, too, and has no latency."""
 
+LAW_REOPENED_SHARE = 0.02
+"""Of the requests: between its last connection and its next one a loop has no request in flight, for an unknown time.
+"""
+
 LATE = "released on time"
-GENERATOR_CHECKS = ("connections enough", "generator not overloaded", LATE)
+LOST = "workers present"
+PORTS = "source ports left"
+GENERATOR_CHECKS = (
+    LOST,
+    "generator's ports, files and memory",
+    "connections enough",
+    "generator not overloaded",
+    PORTS,
+    LATE,
+)
 """Where one of these fails, the generator was the limit, and not the target; the cause before what follows from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SteadyFindings:
-    """What was found in a steady load, as its checks need it."""
+    """What was found in a steady load, as its checks need it.
+
+    `full`: the seconds in which requests waited for a connection. `held_back`: the target's line was why.
+    """
 
     axis: Axis
     profile: SteadyProfile
@@ -67,6 +78,8 @@ class SteadyFindings:
     latency: Percentiles | None
     late: Percentiles | None
     throughput: Throughput
+    full: Sequence[int]
+    held_back: bool
 
 
 def check_steady(found: SteadyFindings) -> Validity:
@@ -80,7 +93,7 @@ def check_steady(found: SteadyFindings) -> Validity:
         *((_released_on_time(found), _connections_enough(found)) if open_model else ()),
         _not_overloaded(found),
         _resources(found),
-        _ports_left(found),
+        ports_left(axis),
         clocks_aligned(axis),
         *((_littles_law(found),) if not open_model else ()),
         *((_hold_held(found),) if _is_held(found) else ()),
@@ -122,29 +135,22 @@ def _released_on_time(found: SteadyFindings) -> Check:
         return Check(name=name, ok=None, words="nothing was released")
     bound_s = max(LATE_LEAST_S, LATE_SHARE * latency.p99_s if latency else 0.0)
     words = f"99 % left within {milliseconds(late.p99_s)} of the plan (bound {milliseconds(bound_s)})"
-    if late.p99_s > bound_s and _full_seconds(found):
+    if late.p99_s > bound_s and found.full:
         return Check(name=name, ok=None, words=f"{words}: requests waited for a connection")
     return Check(name=name, ok=late.p99_s <= bound_s, words=words)
 
 
 def _connections_enough(found: SteadyFindings) -> Check:
     name = "connections enough"
-    full = _full_seconds(found)
     number = found.profile.most_connections
-    if not full:
+    if not found.full:
         most = max((point.open_connections for point in found.seconds.points), default=0)
         return Check(name=name, ok=True, words=f"at most {most:,} of {number:,} were open at the end of a second")
-    words = (
-        f"all {number:,} connections were busy in {full:,} of {len(found.seconds.points):,} s, and requests waited for"
-        " one before they were sent: give more --connections"
-    )
+    busy = f"all {number:,} connections were busy in {len(found.full):,} of {len(found.seconds.points):,} s"
+    if found.held_back:
+        return Check(name=name, ok=True, words=f"{busy} with requests that stood in the target's line: more would too")
+    words = f"{busy}, and requests waited for one before they were sent: give more --connections"
     return Check(name=name, ok=False, words=words)
-
-
-def _full_seconds(found: SteadyFindings) -> int:
-    """In how many seconds requests had to wait for a connection."""
-    number = found.profile.most_connections
-    return sum(point.unreleased > 0 and point.open_connections >= FULL_SHARE * number for point in found.seconds.points)
 
 
 def _not_overloaded(found: SteadyFindings) -> Check:
@@ -190,27 +196,6 @@ def _resources(found: SteadyFindings) -> Check:
     return Check(name=name, ok=False, words=f"{sum(short.values()):,} requests failed on the generator: {example}")
 
 
-def _ports_left(found: SteadyFindings) -> Check:
-    """Connections and TIME_WAIT sockets against the ports to choose from, of all workers together."""
-    name = "source ports left"
-    recording = found.axis.recording
-    known = [report.ports for report in recording.workers if report.ports is not None]
-    waits = [second.time_wait for second in recording.seconds if second.time_wait is not None]
-    waits += [report.time_wait_max for report in recording.workers if report.time_wait_max is not None]
-    if not known or not waits:
-        what = "the workers did not say how many there are" if not known else "TIME_WAIT sockets were not counted"
-        return Check(name=name, ok=None, words=what)
-    reuses = all(report.reuses_time_wait for report in recording.workers)
-    ports, time_wait = sum(known), max(waits)
-    most_open = max((point.open_connections for point in found.seconds.points), default=0)
-    words = f"at most {most_open:,} connections and {time_wait:,} TIME_WAIT sockets on {ports:,} source ports"
-    if reuses and time_wait:
-        words += ", whose ports the kernel takes again"
-    if most_open + (0 if reuses else time_wait) <= PORTS_SHARE * ports:
-        return Check(name=name, ok=True, words=words)
-    return Check(name=name, ok=False, words=f"{words} (bound {PORTS_SHARE:.0%}): give more addresses with --source")
-
-
 def _littles_law(found: SteadyFindings) -> Check:
     """In a closed loop the requests in flight are the connections: throughput times latency must come to them."""
     name = "Little's law holds"
@@ -223,9 +208,21 @@ def _littles_law(found: SteadyFindings) -> Check:
     if throughput.duration_s < LAW_DURATIONS * latency.p99_s:
         return Check(name=name, ok=None, words=f"the load was shorter than {LAW_DURATIONS:.0f} of the longer latencies")
     by_law = throughput.answered_per_s * latency.mean_s
+    most, reopened = found.profile.most_connections, _reopened(found)
+    if reopened > LAW_REOPENED_SHARE * sum(point.released for point in found.seconds.points):
+        # What was in flight is not known; more than the connections it cannot have been.
+        words = f"{reopened:,} requests opened a connection anew, and none is in flight between two connections"
+        too_many = f"throughput times latency gives {by_law:,.4g} in flight, on {most:,} connections"
+        is_more = by_law > most and not agree(by_law, most)
+        return Check(name=name, ok=False if is_more else None, words=too_many if is_more else words)
     in_flight = _mean_in_flight(found)
     words = f"throughput times latency gives {by_law:,.4g} in flight, counted {in_flight:,.4g}"
     return Check(name=name, ok=agree(by_law, in_flight), words=words)
+
+
+def _reopened(found: SteadyFindings) -> int:
+    """Connections that were made beyond the loop's first ones."""
+    return max(0, sum(second.opened for second in found.axis.recording.seconds) - found.profile.most_connections)
 
 
 def _mean_in_flight(found: SteadyFindings) -> float:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from floodmark.analysis.document import Check, Judgement, Percentiles, ServiceTime, Throughput
 from floodmark.analysis.sentence import listing, place_words, requests_of, what_became
-from floodmark.analysis.steady_checks import LATE
+from floodmark.analysis.steady_checks import LATE, LOST, PORTS
+from floodmark.analysis.steady_line import LIMIT_LEAST_S, Line
 from floodmark.core.outcomes import Outcome
 from floodmark.core.places import WAITING_PLACES, Place
 from floodmark.core.profile import ArrivalsProfile, ClosedProfile, SteadyProfile
@@ -23,8 +24,10 @@ class Story:
 
     `at_once` is throughput times service time; None: not known. `settled` has the most requests that stayed in each
     place for a while, `most_in_flight` the most at the end of any second, those that waited for a connection among
-    them. `waited`: requests waited in the target throughout, None: nobody looked. `line_grew` and `many_failed` are an
-    open model's. `fault`: the check that found the generator to be the limit. `lost`: a worker did not come to its end.
+    them; `on_way` how many were on their way there or back, as a mean. `line`: whether requests waited in the target
+    throughout. `line_grew` and `many_failed` are an open model's, and `full_from`: the second from which on that line
+    filled all connections. `fault`: the check that found the generator to be the limit. `lost`: a worker did not come
+    to its end. `ended_early`: the run did not.
     """
 
     target: str
@@ -37,11 +40,14 @@ class Story:
     at_once: float | None
     settled: Mapping[Place, int]
     most_in_flight: int
-    waited: bool | None
+    on_way: float
+    line: Line
+    full_from: int | None
     line_grew: bool
     many_failed: bool
     fault: Check | None
     lost: bool
+    ended_early: bool
 
 
 def steady_sentence(story: Story) -> str:
@@ -79,14 +85,24 @@ def _pace(story: Story) -> str:
     profile = story.profile
     if isinstance(profile, ClosedProfile):
         clients = "one connection" if profile.connections == 1 else f"{profile.connections:,} connections"
-        return f"{story.target} answered {rate} requests/s from {clients}{took}: {late}."
+        return f"{story.target} answered {rate} requests/s from {clients}{took}{_ended(story)}: {late}."
     asked = f"{amount(profile.rate)} requests/s for {amount(profile.duration_s)} s"
+    if story.lost or story.ended_early:
+        return f"{story.target} answered {rate}/s of {asked}{_ended(story)}: {late}."
     if story.fault or (story.many_failed and not story.line_grew):
         return f"{story.target} answered {rate} of {asked}: {late}."
     if not story.line_grew:
         return f"{story.target} kept up with {asked}: {late}."
     grew = f"the line grew to {story.most_in_flight:,}"
+    if story.full_from is not None:
+        busy = f"{profile.connections:,} connections and the requests that waited for one"
+        grew += f" (from second {story.full_from:,} on, {busy})"
     return f"{story.target} did not keep up with {asked}: it answered {rate}/s, {late}, and {grew}."
+
+
+def _ended(story: Story) -> str:
+    """Where the load did not come to its end: neither that it was kept up with nor that it was not can be said."""
+    return " until it was ended" if story.ended_early else " until a worker was lost" if story.lost else ""
 
 
 def _for(duration_s: float) -> str:
@@ -98,6 +114,10 @@ def _limit(story: Story) -> str:
         return ""
     if story.fault.name == LATE:
         return f"The generator was late, and its lateness is in these times: {story.fault.words}."
+    if story.fault.name == LOST:
+        return f"The generator was short of workers: {story.fault.words}."
+    if story.fault.name == PORTS:
+        return f"The generator was near its own limit, which may be in these times: {story.fault.words}."
     return f"The generator was the limit, and not {story.target}: {story.fault.words}."
 
 
@@ -105,7 +125,9 @@ def _in_service(story: Story) -> str:
     if story.latency is None:
         return _waited_anyway(story)
     if story.at_once is None:
-        return f"How many were in service at once is not known ({story.service.words}). {_with_the_server(story)}"
+        return (
+            f"How many were in service at once is not known ({story.service.words}). {_with_the_server(story)}".rstrip()
+        )
     service_s = story.service.mean_s or 0.0
     rate = story.at_once / service_s if service_s else story.throughput.answered_per_s
     served = f"{amount(rate)}/s times {seconds_words(service_s)}"
@@ -117,15 +139,37 @@ def _in_service(story: Story) -> str:
 
 def _the_others(story: Story) -> str:
     """Where those were that were not in service, and what that says of a closed loop's limit."""
-    says_limit = isinstance(story.profile, ClosedProfile) and not story.fault
-    if story.waited:
+    on_way = f"; about {words}" if (words := _on_way(story)) else ""
+    is_open = not isinstance(story.profile, ClosedProfile)
+    if story.line.waited and (story.line.is_clear or is_open):
         waiting = f", up to {words}" if (words := _waiting(story, NOTEWORTHY_SHARE)) else ""
-        return f"; the others waited{waiting}{': the server was the limit' if says_limit else ''}"
+        return f"{on_way}; the others waited{waiting}{_limit_said(story, ': the server was the limit')}"
     waiting = f"; up to {words} for a while" if (words := _waiting(story, PASSING_SHARE)) else ""
-    if story.waited is None:
-        return waiting or "; no agent saw where the others were"
-    limit = _load_was_the_limit(story.profile) if says_limit else ""
-    return f"{waiting}, and no line stood in the server{' for long' if waiting else ''}{limit}"
+    if story.line.waited is None:
+        return f"{on_way}{waiting}" or "; no agent saw where the others were"
+    limit = _limit_said(story, _load_was_the_limit(story.profile))
+    if not story.line.is_clear and not is_open:
+        return f"{on_way}{waiting}{limit}"
+    return f"{on_way}{waiting}, and no line stood in the server{' for long' if waiting else ''}{limit}"
+
+
+def _limit_said(story: Story, words: str) -> str:
+    """The words where a closed loop's limit can be told, else why not; nothing where it is the generator's."""
+    if story.fault or not isinstance(story.profile, ClosedProfile):
+        return ""
+    if story.line.is_clear:
+        return words
+    if story.throughput.duration_s < LIMIT_LEAST_S - 1e-3:
+        return ". What the limit was cannot be told from so short a load"
+    return ". What the limit was cannot be told: the network, the generator and the server may each have been it"
+
+
+def _on_way(story: Story) -> str:
+    """Those on their way, where they are worth a word."""
+    if story.on_way <= max(1.0, NOTEWORTHY_SHARE * story.most_in_flight):
+        return ""
+    number = min(round(story.on_way), story.profile.most_connections)
+    return f"{number:,} were on their way there or back ({seconds_words(story.service.way_s)})"
 
 
 def _load_was_the_limit(profile: SteadyProfile) -> str:

@@ -30,6 +30,7 @@ class SteadyTimelineMaker:
         self._failed = list(accumulate((point.failed for point in points), initial=0))
         self._service = service
         self._in_service = InServiceOverTime(seconds.served, axis.end_s, service.mean_s or 0.0)
+        self._on_way = InServiceOverTime(seconds.served, axis.end_s, service.way_s)
         self._was_full = _full_since(axis)
 
     def make(self) -> Timeline:
@@ -48,6 +49,20 @@ class SteadyTimelineMaker:
             open_files=tuple(tree_total(beat, "open_files") for _, beat in beats),
             rss_bytes=tuple(tree_total(beat, "rss_bytes") for _, beat in beats),
         )
+
+    def in_service(self, timeline: Timeline) -> list[int | None]:
+        """Those in service of the timeline, without the ones on their way; else those that are with the server."""
+        return [
+            self._without_way(at_s, number)
+            for at_s, number in zip(timeline.times_s, timeline.places[Place.IN_SERVICE], strict=True)
+        ]
+
+    def _without_way(self, at_s: float, number: int | None) -> int | None:
+        if number is None:
+            return None
+        if self._service.mean_s is not None:
+            return min(number, round(self._in_service.at(at_s)))
+        return number - min(number, round(self._on_way.at(at_s))) if self._axis.beats else number
 
     def _beats(self) -> list[tuple[float, Beat | None]]:
         end_s = self._axis.end_s
@@ -68,10 +83,11 @@ class SteadyTimelineMaker:
         accept_queue = min(counts.accept_queue, alive - connecting - half_open)
         unread = min(counts.unread, alive - connecting - half_open - accept_queue)
         read = alive - connecting - half_open - accept_queue - unread
-        in_service = min(round(self._in_service.at(at_s)), read)
+        # On its way there or back, a request is in no line: as in a burst, it goes with those in service.
+        taken = min(round(self._in_service.at(at_s) + self._on_way.at(at_s)), read)
         return {
-            Place.IN_SERVICE: in_service if self._service.mean_s is not None else read,
-            Place.IN_PROCESS: read - in_service if self._service.mean_s is not None else None,
+            Place.IN_SERVICE: taken if self._service.mean_s is not None else read,
+            Place.IN_PROCESS: read - taken if self._service.mean_s is not None else None,
             Place.UNREAD: unread,
             Place.ACCEPT_QUEUE: accept_queue,
             Place.HALF_OPEN: half_open,

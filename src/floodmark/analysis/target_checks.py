@@ -1,11 +1,13 @@
 """Whether the agent's side of a run may be believed: the same reasons as ``checks``, seen from the target."""
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 
 from floodmark.analysis.axis import Axis, Beat
 from floodmark.analysis.document import Check, Timeline
 from floodmark.analysis.timeline import outer_connections
+from floodmark.core.profile import ClosedProfile
 
 GAP_BEATS = 5.0
 """The agent may be late by five beats while the flood starves it; what happened in a longer gap is not known."""
@@ -68,13 +70,15 @@ def _ends_agree(axis: Axis, alive: Mapping[float, int]) -> Check:
     if not axis.beats:
         return _no_samples(axis, name)
     if axis.answered() and not any(_established(beat) for beat in axis.beats):
+        if not any(alive.values()):
+            return Check(name=name, ok=None, words="every connection was gone before either end was looked at")
         words = "requests were answered, and the agent saw no connection: it watched another port or host"
         return Check(name=name, ok=False, words=words)
     at_beats = [(on_grid(beat), _established(beat)) for beat in axis.beats]
     excess = [count - alive[at_s] for at_s, count in at_beats if at_s in alive]
     # One dump may catch the moment between an answer's end here and its close there: two beats in a row may not.
     worst = max((min(pair) for pair in pairwise(excess)), default=0)
-    bound = _bound(axis)
+    bound = _bound(axis) + _reopened(axis, alive)
     words = f"at most {max(worst, 0):,} connections on the port were not this run's (bound {bound:,})"
     return Check(name=name, ok=worst <= bound, words=words)
 
@@ -104,7 +108,8 @@ def _target_unchanged(axis: Axis) -> Check:
     gone = sorted(stood - {process.pid for process in during[-1]})
     if gone:
         listed = ", ".join(str(pid) for pid in gone)
-        return Check(name=name, ok=False, words=f"of its processes, {listed} ended while the load was on")
+        ended = f"{len(gone):,} of its {len(stood):,} processes" if len(stood) > 1 else "its process"
+        return Check(name=name, ok=False, words=f"{ended} ended while the load was on: pid {listed}")
     kept = "its process was" if len(stood) == 1 else f"its {len(stood):,} processes were"
     return Check(name=name, ok=True, words=f"{kept} there to the end")
 
@@ -123,3 +128,20 @@ def _established(beat: Beat) -> int:
 
 def _bound(axis: Axis) -> int:
     return max(FEW_CONNECTIONS, int(STRANGERS * axis.recording.manifest.profile.most_connections))
+
+
+def _reopened(axis: Axis, alive: Mapping[float, int]) -> int:
+    """How many old connections may be with the target still when their clients have new ones: at most one of each.
+
+    Not more than were opened in one second, without a closed loop's first ones. 0 where every connection was kept.
+    """
+    profile = axis.recording.manifest.profile
+    opened: Counter[int] = Counter()
+    for second in axis.recording.seconds:
+        opened[second.second] += second.opened
+    if opened.total() <= profile.most_connections:
+        return 0
+    if not isinstance(profile, ClosedProfile):
+        return min(max(opened.values()), max(alive.values(), default=0))
+    opened[0] -= profile.most_connections
+    return min(max(opened.values()), profile.most_connections)

@@ -11,7 +11,7 @@ from typing import Protocol
 from floodmark.campaign.follow import Follower
 from floodmark.campaign.local import prove_sources
 from floodmark.campaign.plan import RunPlan, prove_limits
-from floodmark.campaign.probe import measured_hold, probe, prove_listening
+from floodmark.campaign.probe import measured_hold, probe, prove_listening, prove_long_enough
 from floodmark.core.address import Address
 from floodmark.core.environment import host_facts, versions_of
 from floodmark.core.errors import ClusterError, FloodmarkError
@@ -50,6 +50,9 @@ class View(Protocol):
 
     def update(self, state: LiveState) -> None:
         """Shows the newest state."""
+
+    def warn(self, words: str) -> None:
+        """Says something that stays to be read."""
 
 
 class Campaign:
@@ -149,10 +152,13 @@ class Campaign:
             target.stop(TARGET_STOP_S)
 
     def _learn(self, plan: RunPlan, manifest: Manifest, address: Address, folder: RunFolder) -> Manifest:
-        """Asks the target alone first: the answer must be right, and the hold is measured where it is not known."""
+        """Asks the target alone first: does it answer, and in time? The hold is measured where it is not known."""
         found = self._ask(plan, address)
+        if found.unexpected:
+            self._view.warn(_doubts(found))
         hold_s = round(measured_hold(found), 4) if plan.measures_hold else None
         if hold_s is not None:
+            prove_long_enough(address, measured_hold(found))
             self._say(f"the hold is {hold_s:.3g} s, measured in {len(found.took_s)} requests")
         manifest = replace(manifest, probe=found, url=address.url, profile=plan.profile(hold_s))
         folder.write_manifest(manifest)
@@ -161,11 +167,18 @@ class Campaign:
     def _ask(self, plan: RunPlan, address: Address) -> HoldProbe:
         answers = plan.spec is None or plan.spec.answers
         if not answers or not (plan.request.holds or plan.measures_hold or plan.is_steady):
-            # One that holds long would be waited for, and its hold was said; one that only fails was asked when it began.
+            # One that holds long would be waited for, and its hold was said; one that only fails was asked before.
             prove_listening(address, verify=plan.verify)
             return HoldProbe()
         self._say("measuring the hold, one request at a time" if plan.measures_hold else "asking it alone")
-        return probe(address, plan.request, verify=plan.verify, clock=self._clock)
+        return probe(
+            address,
+            plan.request,
+            verify=plan.verify,
+            limit_s=plan.profile().timeout_s,
+            forgiving=plan.is_steady,
+            clock=self._clock,
+        )
 
     def _load(  # noqa: PLR0913, PLR0917 - one call, in order of appearance
         self, plan: RunPlan, manifest: Manifest, folder: RunFolder, address: Address, pid: int | None, marker: str
@@ -215,6 +228,14 @@ class Campaign:
     def _show(self, state: LiveState) -> None:
         """All phases on one clock: seconds since the command began."""
         self._view.update(replace(state, elapsed_s=self._clock() - self._began_s))
+
+
+def _doubts(found: HoldProbe) -> str:
+    wrong = found.unexpected
+    return (
+        f"floodmark: warning: asked alone, {len(wrong)} of {len(wrong) + len(found.took_s)} requests were not answered"
+        f" as expected: {'; '.join(dict.fromkeys(wrong))}"
+    )
 
 
 def _longest_s(profile: Profile) -> float:

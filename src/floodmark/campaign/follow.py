@@ -16,6 +16,9 @@ from floodmark.report.live import LiveState
 PACE_S = 1.0
 """A rate is taken over about this long: a shorter one jumps with each report of a worker."""
 
+SILENT_S = 3.0
+"""A worker says how far it is a few times a second: one that is so far behind the others is not at work."""
+
 GATHERING = "gathering workers and agent"
 
 
@@ -49,8 +52,20 @@ class Follower:
         state = load.state()
         if not self._bursts:
             return state
-        burst = f"burst {self._steps} of {len(self._bursts)}, {state.planned:,} request{'s' * (state.planned != 1)}"
+        if (end := self._end()) is not None:
+            return LiveState(phase=end)
+        requests = f"{state.planned:,} request{'s' * (state.planned != 1)}"
+        burst = f"burst {self._steps} of up to {len(self._bursts)}, {requests}"
         return replace(state, phase=f"{burst}: {state.phase}")
+
+    def _end(self) -> str | None:
+        """Of a search that is complete: why there is no larger burst."""
+        manifest = _manifest(self._folder)
+        if manifest is None or manifest.status is not RunStatus.COMPLETE or not manifest.steps:
+            return None
+        last = manifest.steps[-1]
+        found = "no ceiling is proven" if last.ceiling is None else f"a ceiling of {last.ceiling:,} is proven"
+        return f"the search ends with {last.requests:,} request{'s' * (last.requests != 1)}: {found}"
 
     def _newest(self) -> "LoadFollower | None":
         manifest = _manifest(self._folder) if self._bursts else None
@@ -90,9 +105,10 @@ class LoadFollower:
             self._sample = from_plain(Sample, line, SAMPLES)
         manifest = _manifest(self._folder)
         if manifest is not None and manifest.cut_s is not None:
-            self._last = replace(self._last, phase="the load is over")
+            # No counts: the newest are from before the end, and the verdict has the right ones.
+            self._last = LiveState(phase=_phase("the load is over", manifest), planned=self._planned)
         elif self._recent:
-            self._last = self._loaded(manifest.fired_s if manifest else None)
+            self._last = self._loaded(manifest)
         return self._last
 
     def _note(self, pulse: Pulse) -> None:
@@ -101,14 +117,17 @@ class LoadFollower:
         while len(recent) > 2 and recent[1].at_s <= pulse.at_s - PACE_S:  # noqa: PLR2004 - a rate needs two
             recent.popleft()
 
-    def _loaded(self, fired_s: float | None) -> LiveState:
+    def _loaded(self, manifest: Manifest | None) -> LiveState:
         pulses = [recent[-1] for recent in self._recent.values()]
+        newest_s = max(pulse.at_s for pulse in pulses)
+        at_work = [recent for recent in self._recent.values() if recent[-1].at_s > newest_s - SILENT_S]
+        silent = [pulse for pulse in pulses if pulse.at_s <= newest_s - SILENT_S]
         counts = self._sample.connections[0] if self._sample and self._sample.connections else None
         tree = self._sample.processes if self._sample else None
         # Workers and master of one command share a host, and so a clock.
-        load_s = max(pulse.at_s for pulse in pulses) - fired_s if fired_s is not None else 0.0
+        load_s = newest_s - manifest.fired_s if manifest and manifest.fired_s is not None else 0.0
         return LiveState(
-            phase="load is on",
+            phase=_phase("load is on", manifest),
             planned=self._planned,
             released=sum(pulse.released for pulse in pulses),
             connected=sum(pulse.connected for pulse in pulses),
@@ -121,9 +140,17 @@ class LoadFollower:
             processes=len(tree) if tree is not None else None,
             duration_s=self._duration_s,
             load_s=max(0.0, load_s),
-            answered_per_s=_answered_per_s(self._recent.values()),
-            open_connections=sum(pulse.open_connections for pulse in pulses),
+            answered_per_s=_answered_per_s(at_work),
+            open_connections=sum(recent[-1].open_connections for recent in at_work),
+            silent=sum(max(0, pulse.released - pulse.answered - pulse.failed) for pulse in silent),
         )
+
+
+def _phase(words: str, manifest: Manifest | None) -> str:
+    """With the workers that were lost, where the run says so."""
+    problems = manifest.problems if manifest else ()
+    lost = [problem.removesuffix(" while the load was on") for problem in problems if " was lost" in problem]
+    return "; ".join([words, *lost])
 
 
 def _answered_per_s(workers: Iterable[deque[Pulse]]) -> float | None:

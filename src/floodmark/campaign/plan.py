@@ -7,7 +7,7 @@ from pathlib import Path
 from floodmark.core.address import Address
 from floodmark.core.asked import Asked, profile_of
 from floodmark.core.errors import LimitError
-from floodmark.core.profile import ArrivalsProfile, ClosedProfile, Profile
+from floodmark.core.profile import ArrivalsProfile, ClosedProfile, Profile, prove_workers
 from floodmark.core.source import parse_sources
 from floodmark.core.target import RequestSpec, TargetSpec
 from floodmark_deploy.limits import LoadPlan, check_limits
@@ -77,9 +77,14 @@ class RunPlan:
 
 
 def prove_limits(plan: RunPlan) -> None:
-    """Raises `LimitError` naming the first limit of this machine that the plan goes beyond, and the remedy."""
+    """Raises `LimitError` naming the first limit of this machine that the plan goes beyond, and the remedy.
+
+    Raises `UsageError` where its numbers do not fit its workers.
+    """
+    profile = plan.profile()
+    prove_workers(profile, plan.workers)
     load = LoadPlan(
-        connections=plan.profile().most_connections,
+        connections=profile.most_connections,
         workers=plan.workers,
         target_nofile=plan.spec.limits.nofile if plan.spec else None,
         sources=max(1, len(plan.sources)),

@@ -49,6 +49,8 @@ def parse_url(url: str) -> Address:
         port = parts.port
     except ValueError as error:
         raise UsageError(f"{url!r} is not a URL: {error}") from None
+    if "://" in url and parts.scheme not in DEFAULT_PORTS:
+        raise UsageError(f"{url!r}: the scheme is {parts.scheme!r}; give one of {', '.join(DEFAULT_PORTS)}")
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise UsageError(f"{url!r} is not a URL with a host: write it as 'http://127.0.0.1:8000/path'")
     if port == 0:

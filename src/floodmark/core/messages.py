@@ -96,6 +96,9 @@ class Samples:
 class LoadOrder:
     """One worker's share of a load: ids `first_id`, `first_id` + `step`, ... of the profile's requests or connections.
 
+    `number` tells one load from another: what is said of a load repeats its number, and who hears of another than the
+    one under way drops it.
+
     `request.path` has its hold filled in. `sources` are the addresses to send from, of which a worker takes those that
     are its host's; none: the kernel's choice. `verify` False: any certificate will do.
     """
@@ -106,6 +109,7 @@ class LoadOrder:
     request: RequestSpec
     first_id: int
     step: int
+    number: int = 0
     sources: tuple[str, ...] = ()
     verify: bool = True
 
@@ -114,26 +118,40 @@ class LoadOrder:
 class Ready:
     """A worker has its share prepared, or (`problem`) why it cannot take it.
 
-    `host` names the network namespace it sends from: workers with the same one share its source ports. `notes` are
-    worth telling the user, and no reason not to go on.
+    `host` names the network namespace it sends from: workers with the same one share its source ports. `ports` is how
+    many connections they can have at once to the server, over all their source addresses, `time_wait` how many sockets
+    there are in TIME_WAIT, and `reuses_time_wait` says that ports of these are taken again; None: not known. `notes`
+    are worth telling the user, and no reason not to go on.
     """
 
     worker: str
     problem: str | None
+    number: int = 0
     host: str = ""
+    ports: int | None = None
+    time_wait: int | None = None
+    reuses_time_wait: bool = False
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fire:
-    """Release: the load's first request is planned at `at_s` on the worker's own clock.
+    """Release of load `number`: its first request is planned at `at_s` on the worker's own clock.
 
     Of the `slots` workers of its host this one is number `slot` (from 0): it takes that part of the source ports.
     """
 
+    number: int = 0
     at_s: float
     slot: int = 0
     slots: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """End load `number` now; one that is not released yet is ended as soon as it is."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,26 +173,28 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seconds:
-    """Whole seconds of a worker's steady load, in order."""
+    """Whole seconds of a worker's part of load `number`, a steady one, in order."""
 
+    number: int = 0
     seconds: tuple[Second, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HitRows:
-    """Hits as rows (`codec.to_row`): thousands of them are one message of half a megabyte."""
+    """Hits of load `number` as rows (`codec.to_row`): thousands of them are one message of half a megabyte."""
 
+    number: int = 0
     rows: tuple[Any, ...]
 
     @classmethod
-    def of(cls, hits: list[Hit]) -> "HitRows":
+    def of(cls, hits: list[Hit], number: int = 0) -> "HitRows":
         """The rows of `hits`."""
-        return cls(rows=tuple(to_row(hit) for hit in hits))
+        return cls(number=number, rows=tuple(to_row(hit) for hit in hits))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReport:
-    """How a worker did during its load, in its `DONE`.
+    """How a worker did during its load, in its `Done`.
 
     `loop_lag_max_s` is the longest time the engine was away from its poll; `cpu_share` the process' CPU seconds per
     second of the burst; `late_max_s` the largest released minus planned. `cut`: it was ended before its time.
@@ -195,3 +215,20 @@ class WorkerReport:
     ports: int | None = None
     time_wait_max: int | None = None
     reuses_time_wait: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A worker's part of load `number` is over; `problem` says what went wrong in the worker itself."""
+
+    number: int
+    report: WorkerReport
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """A worker's pulse in load `number`."""
+
+    number: int
+    pulse: Pulse

@@ -227,6 +227,18 @@ PROFILE_KINDS = tuple(
 )
 
 
+def prove_workers(profile: Profile, workers: int) -> None:
+    """Raises `UsageError` where a worker would have requests to send, and no connection to send them on."""
+    if not isinstance(profile, ArrivalsProfile):
+        return
+    needed = min(workers, profile.requests)
+    if profile.connections < needed:
+        raise UsageError(
+            f"--connections {profile.connections}: {workers} workers send, and each needs one of its own at least;"
+            f" give {needed} or more, or take fewer workers"
+        )
+
+
 def _prove_kind(kind: str, kinds: tuple[str, ...]) -> None:
     if kind not in kinds:
         raise UsageError(f"a profile of the kind {kind!r}: there are {', '.join(kinds)}")

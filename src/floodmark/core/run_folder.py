@@ -66,11 +66,13 @@ class RunStatus(StrEnum):
 class HoldProbe:
     """Requests sent one at a time before the burst: how long each took, and which unit served it.
 
-    `took_s` per request; `units` the (process id, thread id) that served each, empty where the answers do not say.
+    `took_s` per answer; `units` the (process id, thread id) that served each, empty where the answers do not say.
+    `unexpected` says of each request without the expected answer what came instead: only steady loads go on then.
     """
 
     took_s: tuple[float, ...] = ()
     units: tuple[tuple[int, int], ...] = ()
+    unexpected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

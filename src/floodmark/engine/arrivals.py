@@ -98,9 +98,10 @@ class Arrivals(Steady):
         *,
         clock: Callable[[], float] = monotonic,
         new_epoll: Callable[[], ClientEpoll] | None = None,
+        seed: int = 0,
     ) -> None:
         """As `Steady`."""
-        super().__init__(work, clock=clock, new_epoll=new_epoll)
+        super().__init__(work, clock=clock, new_epoll=new_epoll, seed=seed)
         self._work = work
         self._requests = work.requests
         self._next = 0  # the first request that is neither released nor given up
@@ -192,8 +193,8 @@ class Arrivals(Steady):
     def _follow(self, lane: Lane, outcome: Outcome) -> None:  # noqa: ARG002 - the plan goes on whatever it was
         (self._idle if lane.is_open else self._spare).append(lane)
 
-    def _count_known(self, count: int, received_bytes: int) -> None:
-        self._tally.answer(count, received_bytes)
+    def _count_known(self, count: int, received_bytes: int, body_bytes: int) -> None:
+        self._tally.answer(count, received_bytes, body_bytes)
 
     def _hit_id(self, lane: Lane) -> int:
         return lane.id
@@ -202,9 +203,11 @@ class Arrivals(Steady):
         self._sample_unsent_to(self._requests.count, None)
 
     def _sample_unsent_to(self, end: int, error: str | None) -> None:
-        for index in range(self._next, end):
-            if not self._sample.wants_others:
-                return
+        sample, index = self._sample.unended, self._next
+        while index + sample.room < end:
+            index += sample.room
+            sample.room = 0
             hit_id, planned_s = self._requests.id_of(index), self._requests.planned_s(index)
-            hit = Hit(id=hit_id, worker=self._worker, planned_s=planned_s, outcome=Outcome.UNSENT, error=error)
-            self._sample.add(hit)
+            sample.add(Hit(id=hit_id, worker=self._worker, planned_s=planned_s, outcome=Outcome.UNSENT, error=error))
+            index += 1
+        sample.room -= max(end - index, 0)

@@ -73,6 +73,7 @@ class BurstWork:
 class Burst:
     """The burst of one worker. Not thread-safe.
 
+    `ended_s` is when it was cut, on its clock, before its sockets were closed one by one; None where it was not.
     `loop_lag_max_s` is the longest that a step came after it was due. A step is due when the next release or timeout
     is, at once where the step before left work, and every `BEAT_S` while a connection is open. A step that is called
     early, because something was ready, is never late. So it says how long this process was kept from the engine, to the
@@ -88,6 +89,7 @@ class Burst:
         new_epoll: Callable[[], Epoll] | None = None,
     ) -> None:
         """`new_epoll` makes the epoll; by default ``select.epoll``, which gevent takes away in a patched process."""
+        self.ended_s: float | None = None
         self.loop_lag_max_s = 0.0
         self.late_max_s = 0.0
         self._work = work
@@ -153,6 +155,8 @@ class Burst:
 
     def cut(self) -> None:
         """Ends the burst now: what was not released is unsent, what has no outcome is waiting. Closes every socket."""
+        if not self.done:
+            self.ended_s = self._clock()
         for connection in tuple(self._open.values()):
             connection.finish(Outcome.WAITING, None, None)
             self._settle(connection)

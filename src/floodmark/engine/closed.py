@@ -69,9 +69,10 @@ class Closed(Steady):
         *,
         clock: Callable[[], float] = monotonic,
         new_epoll: Callable[[], ClientEpoll] | None = None,
+        seed: int = 0,
     ) -> None:
         """As `Steady`."""
-        super().__init__(work, clock=clock, new_epoll=new_epoll)
+        super().__init__(work, clock=clock, new_epoll=new_epoll, seed=seed)
         self._work = work
         self._next_hit_id = work.first_id
         for number in range(work.connections):
@@ -133,8 +134,8 @@ class Closed(Steady):
         self._tally.plan(self._tally.now.second, count)
         self._tally.release(count)
 
-    def _count_known(self, count: int, received_bytes: int) -> None:
-        self._tally.answer(count, received_bytes)
+    def _count_known(self, count: int, received_bytes: int, body_bytes: int) -> None:
+        self._tally.answer(count, received_bytes, body_bytes)
         self._note_releases(count)
 
     def _hit_id(self, lane: Lane) -> int:  # noqa: ARG002 - a lane's number is its connection's

@@ -15,11 +15,12 @@ class KnownAnswers:
     """Answers that came in one piece, passed the check, and kept their connection alive."""
 
     def __init__(self) -> None:
-        self.all: set[bytes] = set()
+        self.all: dict[bytes, int] = {}
+        """Each with how many bytes of it are its body."""
 
-    def remember(self, answer: bytes) -> None:
+    def remember(self, answer: bytes, body_bytes: int) -> None:
         """Keeps an answer, where it is not too long; forgets all others where they are too many."""
         if len(answer) <= LONGEST_ANSWER_BYTES and answer not in self.all:
             if len(self.all) >= KEPT_ANSWERS:
                 self.all.clear()
-            self.all.add(answer)
+            self.all[answer] = body_bytes

@@ -5,6 +5,7 @@ for itself. Who closes first keeps its port in TIME_WAIT for a minute. Files of 
 """
 
 import errno
+import os
 import socket
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,9 @@ NEAR_SHARE = 0.8
 
 LOOPBACK_ONLY = 2
 """tcp_tw_reuse, Linux 4.19: where both ends are on loopback a port in TIME_WAIT is taken again after a second."""
+
+SOCKSTAT_BYTES = 4_096
+"""The file has six short lines."""
 
 Bounds = tuple[int, int]
 """The lowest and the highest, both included."""
@@ -98,13 +102,47 @@ def port_share(sources: tuple[str, ...], slot: int, slots: int) -> PortShare:
     return PortShare(bounds=None, ports=ports.count * addresses // slots)
 
 
+class TimeWait:
+    """How many sockets of this network namespace are in TIME_WAIT, of IPv6, too.
+
+    The kernel's file is opened once: under load there may be no descriptor left for it. Read from its beginning it is
+    made anew each time (seq_file.rst of the kernel).
+    """
+
+    def __init__(self, proc: Path = PROC) -> None:
+        try:
+            self._fd: int | None = os.open(proc / "net/sockstat", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._fd = None
+
+    def read(self) -> int | None:
+        """The number now; None where the kernel does not say, and after `close`."""
+        if self._fd is None:
+            return None
+        try:
+            text = os.pread(self._fd, SOCKSTAT_BYTES, 0)
+        except OSError:
+            return None
+        for line in text.splitlines():
+            words = line.split()
+            if words[:1] == [b"TCP:"] and b"tw" in words:
+                return int(words[words.index(b"tw") + 1])
+        return None
+
+    def close(self) -> None:
+        """Gives the file back."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
 def read_time_wait(proc: Path = PROC) -> int | None:
-    """How many sockets of this network namespace are in TIME_WAIT, of IPv6, too; None where the kernel does not say."""
-    for line in (proc / "net/sockstat").read_text().splitlines():
-        words = line.split()
-        if words[:1] == ["TCP:"] and "tw" in words:
-            return int(words[words.index("tw") + 1])
-    return None
+    """`TimeWait.read`, once."""
+    time_wait = TimeWait(proc)
+    try:
+        return time_wait.read()
+    finally:
+        time_wait.close()
 
 
 def name_of_network(proc: Path = PROC) -> str:

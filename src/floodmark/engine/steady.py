@@ -22,7 +22,7 @@ from floodmark.engine.connection import ANY_EVENT, READ_BYTES
 from floodmark.engine.counts import Counts
 from floodmark.engine.dial import Dial
 from floodmark.engine.exchange import Exchange
-from floodmark.engine.hit_sample import HitSample
+from floodmark.engine.hit_sample import HitSample, Reservoir
 from floodmark.engine.known_answers import LONGEST_ANSWER_BYTES, KnownAnswers
 from floodmark.engine.known_heads import KnownHeads
 from floodmark.engine.lane import Lane
@@ -32,7 +32,6 @@ from floodmark.engine.slice import Slice
 from floodmark.engine.tally import Tally
 
 _HUNG_UP = EPOLLRDHUP | EPOLLHUP | EPOLLERR
-_NONE_KNOWN: frozenset[bytes] = frozenset()
 _ANSWERED = Outcome.ANSWERED  # an enum's member takes as long to look up as to make a small object
 
 
@@ -67,6 +66,7 @@ class SteadyWork(Protocol):
 class Steady(ABC):
     """A load of one worker that goes on for a time. Not thread-safe.
 
+    `ended_s` is when it was over, on its clock, before its sockets were closed one by one; None until then.
     `loop_lag_max_s` and `late_max_s` as in `Burst`. A request that ends counts in the second in which its step began.
     A timeout is noticed within `BEAT_S`.
     """
@@ -77,8 +77,13 @@ class Steady(ABC):
         *,
         clock: Callable[[], float] = monotonic,
         new_epoll: Callable[[], ClientEpoll] | None = None,
+        seed: int = 0,
     ) -> None:
-        """`new_epoll` makes the epoll; by default ``select.epoll``, which gevent takes away in a patched process."""
+        """`new_epoll` makes the epoll; by default ``select.epoll``, which gevent takes away in a patched process.
+
+        `seed` chooses which requests are in the sample: another for each worker.
+        """
+        self.ended_s: float | None = None
         self.loop_lag_max_s = 0.0
         self.late_max_s = 0.0
         # For lines.
@@ -94,7 +99,7 @@ class Steady(ABC):
         self._epoll = (new_epoll or select.epoll)()
         self._known = KnownAnswers()
         self._tally = Tally(work.starts_s)
-        self._sample = HitSample()
+        self._sample = HitSample(seed)
         self._lanes: list[Lane] = []
         self._by_fd: dict[int, Lane] = {}
         self._swept = 0  # how many lanes this sweep has looked at
@@ -158,7 +163,7 @@ class Steady(ABC):
             self._due_s = self._next_due_s(self.clock(), is_behind=is_behind)
 
     def take_hits(self, limit: int | None = None) -> list[Hit]:
-        """A sample of the requests that ended (`HitSample`), the oldest first; at most `limit`, the rest next time."""
+        """A sample of the requests of each second that is over (`HitSample`); at most `limit`, the rest next time."""
         return self._sample.take(limit)
 
     def take_slices(self) -> list[Slice]:
@@ -170,12 +175,15 @@ class Steady(ABC):
         if self._due_s is None:
             return
         self._due_s = None
+        if self.ended_s is None:
+            self.ended_s = self.clock()
         for lane in self._lanes:
-            if lane.exchange is not None and self._sample.wants_others:
-                self._sample.add(lane.hit(self._worker, self._hit_id(lane), Outcome.WAITING, None))
+            if lane.exchange is not None:
+                self._sample_one(self._sample.unended, lane, Outcome.WAITING, None)
             lane.rest()
             lane.close()
         self._sample_unsent()
+        self._sample.turn()
 
     def close(self) -> None:
         """Cuts what is not over and closes the epoll. `fileno` is of no use afterwards, what was recorded still is."""
@@ -209,7 +217,7 @@ class Steady(ABC):
         """A request ended in a way that the line knows of: what comes next."""
 
     @abstractmethod
-    def _count_known(self, count: int, received_bytes: int) -> None:
+    def _count_known(self, count: int, received_bytes: int, body_bytes: int) -> None:
         """This many known answers were read in this step."""
 
     @abstractmethod
@@ -229,8 +237,8 @@ class Steady(ABC):
         """
         poll, find, clock = self._epoll.poll, self._by_fd.get, self.clock
         follow, note_latency = self._follow_known, self._tally.now.latencies_s.append
-        known = _NONE_KNOWN if self._sample.wants_answered else self._known.all
-        handled = answered = received_bytes = 0
+        known, sample = self._known.all, self._sample.answered
+        handled = answered = received_bytes = body_bytes = 0
         while handled < EVENTS_PER_STEP and (events := poll(0, EVENTS_PER_STEP)):
             handled += len(events)
             for fd, event in events:
@@ -251,19 +259,22 @@ class Steady(ABC):
                     self._look(lane)
                     continue
                 size_bytes = len(data)
-                if size_bytes <= LONGEST_ANSWER_BYTES and data in known:
+                if sample.room and size_bytes <= LONGEST_ANSWER_BYTES and data in known:
+                    sample.room -= 1
                     now_s = clock()
                     note_latency(now_s - lane.planned_s)
                     answered += 1
                     received_bytes += size_bytes
+                    body_bytes += known[data]
                     follow(lane, opened, now_s)
                 else:
                     self._take(lane, data, event)
-        self._count_known(answered, received_bytes)
+        self._count_known(answered, received_bytes, body_bytes)
         return handled >= EVENTS_PER_STEP
 
     def _end_all(self, now_s: float) -> None:
         """The load's time is over: what timed out before is that, the rest is cut. A connection swept is closed."""
+        self.ended_s = now_s
         self._sweep_due_s = now_s
         while self._sweep(now_s):
             pass
@@ -272,9 +283,9 @@ class Steady(ABC):
     def _take(self, lane: Lane, data: bytes, event: int) -> None:
         """The line takes an answer that is not known, or a piece of one; a good one is known from then on."""
         lane.take(data, event)
-        keeps_alive = lane.is_open
-        if self._look(lane) is _ANSWERED and keeps_alive:
-            self._known.remember(data)
+        exchange, keeps_alive = lane.exchange, lane.is_open
+        if self._look(lane) is _ANSWERED and keeps_alive and exchange is not None:
+            self._known.remember(data, exchange.body_bytes)
 
     def _send(self, lane: Lane, planned_s: float) -> None:
         """Sends a lane's request, which the caller counts as released."""
@@ -302,19 +313,25 @@ class Steady(ABC):
 
     def _end(self, lane: Lane, exchange: Exchange, outcome: Outcome) -> Outcome:
         """Judges and books what became of a request."""
-        tally, sample, error = self._tally, self._sample, exchange.error
+        tally, sample, error = self._tally, self._sample.failed, exchange.error
         if exchange.head is not None:
             outcome, error = self._check.judge(exchange.head.status, exchange.head.reason, exchange.body)
         if outcome is _ANSWERED:
-            tally.answer(1, lane.received_bytes)
+            tally.answer(1, lane.received_bytes, exchange.body_bytes)
+            sample = self._sample.answered
             _note_times(tally.now, lane.planned_s, exchange)
         else:
-            tally.fail(outcome, lane.received_bytes)
-        if sample.wants_answered if outcome is _ANSWERED else sample.wants_others:
-            sample.add(lane.hit(self._worker, self._hit_id(lane), outcome, error))
+            tally.fail(outcome, lane.received_bytes, exchange.body_bytes)
+        self._sample_one(sample, lane, outcome, error)
         lane.rest()
         self._follow(lane, outcome)
         return outcome
+
+    def _sample_one(self, sample: Reservoir, lane: Lane, outcome: Outcome, error: str | None) -> None:
+        if sample.room:
+            sample.room -= 1
+        else:
+            sample.add(lane.hit(self._worker, self._hit_id(lane), outcome, error))
 
     def _sweep(self, now_s: float) -> bool:
         """Ends what has had its time, every `BEAT_S`; True where it has not looked at all lanes yet."""

@@ -47,17 +47,19 @@ class Tally:
         self.released += count
         self.now.released += count
 
-    def answer(self, count: int, received_bytes: int) -> None:
+    def answer(self, count: int, received_bytes: int, body_bytes: int) -> None:
         """Requests were answered; their latencies go to `now.latencies_s`."""
         self.answered += count
         self.now.answered += count
         self.now.received_bytes += received_bytes
+        self.now.body_bytes += body_bytes
 
-    def fail(self, outcome: Outcome, received_bytes: int) -> None:
+    def fail(self, outcome: Outcome, received_bytes: int, body_bytes: int) -> None:
         """A request failed, after this much of an answer."""
         self.failed[outcome] += 1
         self.now.failed[outcome] += 1
         self.now.received_bytes += received_bytes
+        self.now.body_bytes += body_bytes
 
     def take(self) -> list[Slice]:
         """What happened since the last call: at most one slice per second, in order; none of which nothing is known."""

@@ -3,14 +3,14 @@
 import logging
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from floodmark.core import messages
 from floodmark.core.codec import to_plain
 from floodmark.core.errors import FloodmarkError, InterruptedRunError
-from floodmark.core.messages import HitRows, Pulse, Ready, Samples, Seconds, Watching
-from floodmark.core.messages import WorkerReport as Report
-from floodmark.core.profile import SearchProfile
+from floodmark.core.messages import Beat, Done, HitRows, Ready, Samples, Seconds, Watching
+from floodmark.core.profile import SearchProfile, prove_workers
 from floodmark.core.run_folder import PULSES, SAMPLES, SECONDS, WORKERS, RunStatus
 from floodmark.load.course import Course
 from floodmark.load.inbox import Inbox, Letter
@@ -48,7 +48,8 @@ class Conductor:
         self._roster = Roster(self._runner, clock)
         self._logs: list[RunLog] = []  # the run's; in a search its own, then the step's
         self._squad = Squad(self._runner.clients)
-        self._course: Course | None = None
+        self._course: Course | None = None  # the load under way
+        self._numbers = count(1)
         self._lost_all = False
         inbox = Inbox(self._runner, clock)
         for kind, reader in self._readers().items():
@@ -76,6 +77,7 @@ class Conductor:
         self._patience.reset()
         self._lost_all, self._course = False, None
         self._squad = self._gather_workers()
+        prove_workers(options.profile, len(self._squad))
         seat = self._gather_agent(options)
         log = RunLog(options, workers=len(self._squad))
         is_search = isinstance(options.profile, SearchProfile)
@@ -90,8 +92,8 @@ class Conductor:
         if lost:
             self._lost_all = True
             self._add_problems("the last worker was lost")
-        for client_id in self._squad.names:
-            self._send(messages.CUT, None, client_id)
+        if self._course is not None:
+            self._course.cut()
         self._patience.wake()
 
     def _recorded(self, log: RunLog, measure: Callable[[], None]) -> RunStatus:
@@ -119,6 +121,7 @@ class Conductor:
             run=lambda log, burst: self._recorded(log, lambda: self._measure(burst, seat)),
             find=self._find,
             is_cut=lambda: self._patience.cut_asked,
+            rest=lambda rest_s: self._patience.holds(lambda: self._patience.cut_asked, rest_s),
         )
         search.go()
 
@@ -128,12 +131,16 @@ class Conductor:
             self._logs[-1],
             self._squad,
             seat,
+            number=next(self._numbers),
             roster=self._roster,
             patience=self._patience,
             send=self._send,
             clock=self._clock,
         )
-        self._course.go()
+        try:
+            self._course.go()
+        finally:
+            self._course = None  # what comes late is of no load
 
     def _gather_workers(self) -> Squad:
         """Every worker that Locust has running."""
@@ -167,24 +174,39 @@ class Conductor:
 
     def _note_ready(self, letter: Letter) -> None:
         ready = letter.read(Ready)
-        self._squad.ready[ready.worker] = ready
+        if self._is_under_way(ready.number):
+            self._squad.ready[ready.worker] = ready
 
     def _keep_pulse(self, letter: Letter) -> None:
-        self._keep(PULSES, [letter.read(Pulse)])
+        beat = letter.read(Beat)
+        if self._is_under_way(beat.number):
+            self._keep(PULSES, [beat.pulse])
 
     def _keep_hits(self, letter: Letter) -> None:
-        if self._logs:
-            self._logs[-1].keep_hits(list(letter.read(HitRows).rows))
+        hits = letter.read(HitRows)
+        if self._is_under_way(hits.number) and self._logs:
+            self._logs[-1].keep_hits(list(hits.rows))
 
     def _keep_seconds(self, letter: Letter) -> None:
-        self._keep(SECONDS, list(letter.read(Seconds).seconds))
+        seconds = letter.read(Seconds)
+        if self._is_under_way(seconds.number):
+            self._keep(SECONDS, list(seconds.seconds))
 
     def _note_done(self, letter: Letter) -> None:
-        report = letter.read(Report)
+        done = letter.read(Done)
+        if not self._is_under_way(done.number):
+            return
+        report = done.report
         self._squad.done[report.worker] = report
         self._keep(WORKERS, [report])
-        if report.cut and not self._patience.cut_asked:
+        if done.problem:
+            self._add_problems(f"{report.worker}: {done.problem}")
+        elif report.cut and not self._patience.cut_asked:
             self._add_problems(f"{report.worker} ended before its time")
+
+    def _is_under_way(self, number: int) -> bool:
+        """The load of this number is: a worker that overran may still speak of the one before."""
+        return self._course is not None and self._course.number == number
 
     # Small help.
 

@@ -12,7 +12,7 @@ import gevent
 from floodmark.core import messages
 from floodmark.core.clock import ClockReading
 from floodmark.core.errors import ClusterError
-from floodmark.core.messages import Fire, LoadOrder, Watch
+from floodmark.core.messages import Cut, Fire, LoadOrder, Watch
 from floodmark.core.profile import SearchProfile
 from floodmark.core.run_folder import CLOCKS
 from floodmark.load.lookout import Lookout
@@ -53,12 +53,14 @@ class Course:
         squad: Squad,
         seat: AgentSeat | None,
         *,
+        number: int,
         roster: Roster,
         patience: Patience,
         send: Callable[[str, Any, str], None],
         clock: Callable[[], float],
     ) -> None:
-        """`send` takes a message's type, its record and the node's identity on the bus."""
+        """`number` is the load's; `send` takes a message's type, its record and the node's identity on the bus."""
+        self.number = number
         self.lookout = Lookout(options.address.port)
         self._options = options
         self._log = log
@@ -88,6 +90,12 @@ class Course:
         finally:
             self._patience.closing = True
             self._close(nodes)
+
+    def cut(self) -> None:
+        """Has every worker that has not reported its end end now, and send what it has."""
+        for client_id, worker in self._squad.names.items():
+            if worker not in self._squad.done:
+                self._send(messages.CUT, Cut(number=self.number), client_id)
 
     def _load(self, clocks: dict[str, ClockReading]) -> None:
         options, seat, lookout = self._options, self._seat, self.lookout
@@ -138,6 +146,7 @@ class Course:
                 request=options.sent_request,
                 first_id=number,
                 step=len(squad),
+                number=self.number,
                 sources=options.sources,
                 verify=options.verify,
             )
@@ -148,6 +157,8 @@ class Course:
                 raise ClusterError(f"{ready.worker}: {ready.problem}")
             for note in ready.notes:
                 logger.warning("%s: %s", ready.worker, note)
+        for note in squad.port_notes(options.profile.most_connections):
+            logger.warning("%s", note)
 
     def _await_idle(self) -> None:
         """Lets go away what a run before has left with the server: it would be served among this run's requests."""
@@ -165,7 +176,7 @@ class Course:
         slots = self._squad.slots()
         for client_id, worker in self._squad.names.items():
             slot, of_slots = slots[worker]
-            fire = Fire(at_s=clocks[client_id].to_node_s(fired_s), slot=slot, slots=of_slots)
+            fire = Fire(number=self.number, at_s=clocks[client_id].to_node_s(fired_s), slot=slot, slots=of_slots)
             self._send(messages.FIRE, fire, client_id)
         logger.info("Fire in %.0f ms, %d workers", LEAD_S * 1000, len(self._squad))
         return fired_s
@@ -181,6 +192,7 @@ class Course:
                 self._log.add_problems(*(f"{name} was lost while the load was on" for name in lost))
                 break
         self._log.add_problems(*(f"{name} did not report its end" for name in squad.missing))
+        self.cut()  # who has not is to be free for the next load
 
     def _close(self, nodes: dict[str, str]) -> None:
         """Lets the agent rest and reads all clocks again: its answer to that comes after its last samples."""

@@ -17,8 +17,9 @@ TEND_EVERY_S = 0.02
 """How often what happened is counted: 1,000 times at 50,000 requests per second, which takes a quarter of a ms."""
 
 TURN_EVERY_S = 0.001
-"""How long the engine may go on while there is something ready, before Locust's greenlets get their turn. A turn costs
-some 10 µs: taken after each step of a few answers, that would be a tenth of the time."""
+"""How long the engine may go on while there is something ready, before Locust's greenlets get their turn, also those
+that wait for a timer or a socket. A turn costs some 10 µs: after each step of a few answers that would be a tenth of
+the time."""
 
 COARSE_S = 0.002
 """libev waits in whole milliseconds, rounded up: the last two before a release are waited for by select(2), which takes
@@ -33,6 +34,9 @@ READABLE = 1
 
 class Driven(Protocol):
     """What is driven: a load of the engine."""
+
+    ended_s: float | None
+    """When it was cut, or came to its end by itself, on the clock; None where it does not say."""
 
     @property
     def done(self) -> bool:
@@ -88,7 +92,7 @@ def drive(
     tend()
     while report():
         gevent.sleep(0)
-    return now_s
+    return now_s if load.ended_s is None else load.ended_s
 
 
 class _Turns:
@@ -97,7 +101,8 @@ class _Turns:
     def __init__(self, fd: int, clock: Callable[[], float]) -> None:
         self._fd = fd
         self._clock = clock
-        self._loop = get_hub().loop
+        self._hub = get_hub()
+        self._loop = self._hub.loop
         self._watcher = self._loop.io(fd, READABLE)
         self._select = get_original("select", "select")
         self._poll = get_original("select", "poll")()
@@ -108,7 +113,7 @@ class _Turns:
         """Returns when the engine's epoll is readable, or `due_s` is near; at once where that is now."""
         now_s = self._clock()
         if now_s >= self._turn_s:
-            gevent.sleep(0)
+            self._pass_through()
             now_s = self._clock()
             self._turn_s = now_s + TURN_EVERY_S
         longest_s = due_s - now_s
@@ -119,6 +124,14 @@ class _Turns:
         else:
             self._wait(max(longest_s - COARSE_S, 0.0))
             self._turn_s = self._clock() + TURN_EVERY_S
+
+    def _pass_through(self) -> None:
+        """Lets libev's loop go round once. `gevent.sleep(0)` runs callbacks only, and neither timers nor sockets."""
+        timer = self._loop.timer(0.0)
+        try:
+            self._hub.wait(timer)
+        finally:
+            timer.close()
 
     def _wait(self, longest_s: float) -> None:
         waiter = Waiter()

@@ -14,13 +14,12 @@ _JUDGED_CODES = (0, InvalidRunError.exit_code, InterruptedRunError.exit_code)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a search needs of one burst's verdict: `peak` and `ceiling` in service, requests answered and failed."""
+    """What a search needs of one burst's verdict: `peak` and `ceiling` in service, requests answered."""
 
     valid: bool
     peak: int
     ceiling: int | None
     answered: int
-    failed: int
 
 
 def judge_by_command(folder: str) -> int:
@@ -41,7 +40,6 @@ def found_by_command(folder: str) -> Found:
         peak=document["verdict"]["in_service"]["peak"],
         ceiling=document["verdict"]["in_service"]["ceiling"],
         answered=outcomes.get(Outcome.ANSWERED, 0),
-        failed=sum(count for name, count in outcomes.items() if Outcome(name).failed),
     )
 
 

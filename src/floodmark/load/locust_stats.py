@@ -62,7 +62,7 @@ def _book(entry: Any, piece: Slice, buckets: Counter[int], failed: int, now_s: f
     entry.num_none_requests += failed
     entry.num_reqs_per_sec[second] += piece.answered + failed
     entry.last_request_timestamp = now_s
-    entry.total_content_length += piece.received_bytes
+    entry.total_content_length += piece.body_bytes
     if failed:
         entry.num_failures += failed
         entry.num_fail_per_sec[second] += failed

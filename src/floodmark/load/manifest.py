@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 
 from floodmark.core.environment import host_facts, versions_of
+from floodmark.core.profile import SteadyProfile
 from floodmark.core.run_folder import MANIFEST, Manifest, RunFolder, RunStatus
 from floodmark.load.options import LoadOptions
 
@@ -30,7 +31,8 @@ def begin_manifest(folder: RunFolder, options: LoadOptions, workers: int) -> Man
         target=options.address.authority,
         url=options.address.url,
         profile=options.profile,
-        hold_known=True,  # --hold says it, whether or not the path passes it on
+        # --hold says it; but where a steady load's path does not pass it on, it may be a default that nobody meant.
+        hold_known=options.request.holds or not isinstance(options.profile, SteadyProfile),
         workers=workers,
         beat_s=options.beat_s,
         versions=versions_of(DISTRIBUTIONS),

@@ -101,7 +101,11 @@ class Recorder:
         self._cpu_clock = cpu_clock
         self._page = _Page(second=0)
         self._full: deque[_Page] = deque()
-        self._began_s, self._began_cpu_s = clock(), cpu_clock()
+        self._began_s, self._began_cpu_s = starts_s, cpu_clock()
+
+    def begin(self) -> None:
+        """CPU time is counted from now on: up to second 0 this process only waits."""
+        self._began_cpu_s = self._cpu_clock()
 
     def add(self, piece: Slice, latencies: Counter[int], counts: Counts) -> None:
         """Books a slice; `latencies` are its own in microseconds. A later second than before ends the ones between."""
@@ -124,24 +128,34 @@ class Recorder:
     def end(self, counts: Counts) -> list[Second]:
         """The load is over: the rest, with the second that was not full; one that has hardly begun is left out."""
         if self._page.has_any or not self._page.second:
-            self._end_page(counts)
+            self._end_page(counts, self._cpu_share())
         found = [page.record(self._worker) for page in self._full]
         self._full.clear()
         return found
 
     def _turn_to(self, second: int, counts: Counts) -> None:
+        if self._page.second >= second:
+            return
+        # Where the loop was away several seconds end at once: what was used in all of them is all that is known.
+        cpu_share = self._cpu_share()
         while self._page.second < second:
             number = self._page.second + 1
-            self._end_page(counts)
+            self._end_page(counts, cpu_share)
             self._page = _Page(second=number)
 
-    def _end_page(self, counts: Counts) -> None:
-        page, now_s, cpu_s = self._page, self._clock(), self._cpu_clock()
+    def _cpu_share(self) -> float:
+        """Of one core, since this was asked last."""
+        now_s, cpu_s = self._clock(), self._cpu_clock()
+        share = (cpu_s - self._began_cpu_s) / max(now_s - self._began_s, 1e-9)
+        self._began_s, self._began_cpu_s = now_s, cpu_s
+        return share
+
+    def _end_page(self, counts: Counts, cpu_share: float) -> None:
+        page = self._page
         page.in_flight = max(counts.released - counts.answered - counts.failed, 0)
         page.open_connections = counts.open_connections
-        page.cpu_share = (cpu_s - self._began_cpu_s) / max(now_s - self._began_s, 1e-9)
+        page.cpu_share = cpu_share
         page.time_wait = self._time_wait()
-        self._began_s, self._began_cpu_s = now_s, cpu_s
         if page.time_wait is not None:
             self.time_wait_max = max(self.time_wait_max or 0, page.time_wait)
         self._full.append(page)

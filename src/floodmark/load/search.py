@@ -17,11 +17,15 @@ from floodmark.load.run_log import RunLog
 
 logger = logging.getLogger(__name__)
 
+LOST_SHARE = 0.02
+"""Where more of a burst than this were not answered, the server does not take so many. One reset among thousands is no
+such end."""
+
 
 class Search:
     """One search; its own folder has the manifest only, each step's has a whole run."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all it needs of the conductor, by name
         self,
         log: RunLog,
         options: LoadOptions,
@@ -29,13 +33,18 @@ class Search:
         run: Callable[[RunLog, LoadOptions], RunStatus],
         find: Callable[[str], Found],
         is_cut: Callable[[], bool],
+        rest: Callable[[float], object],
     ) -> None:
-        """`run` measures one burst into its log, `find` judges its folder, `is_cut` says that the user has enough."""
+        """`run` measures one burst into its log, `find` judges its folder, `is_cut` says that the user has enough.
+
+        `rest` waits for so many seconds, or until the user has enough.
+        """
         self._log = log
         self._options = options
         self._run = run
         self._find = find
         self._is_cut = is_cut
+        self._rest = rest
 
     def go(self) -> None:
         """Goes through the bursts and stops at the first that decides. Raises what a burst's run raises."""
@@ -46,9 +55,12 @@ class Search:
             found = self._step(number, burst)
             if found is None or self._is_cut():
                 return
-            if reason := _reason_to_stop(found, is_last=number == len(bursts)):
+            if reason := _reason_to_stop(found, burst.requests, is_last=number == len(bursts)):
                 logger.info("Search: %s", reason)
                 return
+            if not self._options.agents:
+                # Nobody says when the server has done with what this burst has left behind: it is given the time.
+                self._rest(burst.hold_s)
 
     def _step(self, number: int, burst: BurstProfile) -> Found | None:
         """Runs and judges one burst; None where it was cut."""
@@ -83,12 +95,13 @@ class Search:
         self._log.update(steps=(*others, step))
 
 
-def _reason_to_stop(found: Found, *, is_last: bool) -> str:
+def _reason_to_stop(found: Found, requests: int, *, is_last: bool) -> str:
     """Why no larger burst is needed; empty where one is."""
     if not found.valid:
         return "this burst is not valid, and a larger one would not be, either"
     if found.ceiling is not None:
         return f"the ceiling is proven: {found.ceiling:,} at once"
-    if found.failed:
-        return f"{found.failed:,} requests failed: this is as much as the server takes"
+    lost = requests - found.answered  # failed, or still waiting when the burst was over
+    if lost > LOST_SHARE * requests:
+        return f"{lost:,} of {requests:,} were not answered: this is as much as the server takes"
     return "this was the largest burst" if is_last else ""

@@ -14,16 +14,17 @@ from gevent.monkey import get_original
 from floodmark.core import messages
 from floodmark.core.errors import FloodmarkError
 from floodmark.core.hit import Hit
-from floodmark.core.messages import HitRows, LoadOrder, Pulse, Seconds
+from floodmark.core.messages import Beat, HitRows, LoadOrder, Pulse, Seconds
 from floodmark.core.outcomes import Outcome
 from floodmark.core.profile import ArrivalsProfile, BurstProfile, ClosedProfile
+from floodmark.core.second import Second
 from floodmark.engine.arrivals import Arrivals, ArrivalsShare, ArrivalsWork
 from floodmark.engine.burst import Burst, BurstWork
 from floodmark.engine.check import AnswerCheck
 from floodmark.engine.closed import Closed, ClosedWork
 from floodmark.engine.counts import Counts
 from floodmark.engine.dial import Dial
-from floodmark.engine.ports import read_time_wait
+from floodmark.engine.ports import TimeWait
 from floodmark.engine.request import render_get
 from floodmark.engine.slice import Slice
 from floodmark.load.drive import Driven
@@ -79,6 +80,9 @@ class Share(Protocol):
     def time_wait_max(self) -> int | None:
         """The most TIME_WAIT sockets seen, once it has ended."""
 
+    def begin(self) -> None:
+        """The first release is near: what was done before is not the load's."""
+
     def tend(self) -> None:
         """Counts what has happened, some times in each second."""
 
@@ -87,6 +91,9 @@ class Share(Protocol):
 
     def end(self) -> dict[str, int]:
         """The load is over: says the rest, and returns its requests by what became of them."""
+
+    def close(self) -> None:
+        """Cuts what is not over, and gives everything back."""
 
 
 def begin_share(order: LoadOrder, dial: Dial, at_s: float, *, send: Send, environment: Any) -> Share:
@@ -111,6 +118,10 @@ class HeldShare:
         self._send = send
         self._request_event = request_event
         self._outcomes: Counter[Outcome] = Counter()
+        self._time_wait = TimeWait()
+
+    def begin(self) -> None:
+        """Nothing: only seconds are measured."""
 
     def tend(self) -> None:
         """Nothing: hits wait in the engine until they are reported."""
@@ -119,8 +130,8 @@ class HeldShare:
         """Sends running counts and some finished hits; True where there may be more of these."""
         hits = self.load.take_hits(limit=HITS_PER_MESSAGE)
         if hits:
-            self._send(messages.HITS, HitRows.of(hits))
-        self._send(messages.PULSE, _pulse(self._order.worker, self.load.counts))
+            self._send(messages.HITS, HitRows.of(hits, self._order.number))
+        self._send(messages.PULSE, _beat(self._order, self.load.counts))
         self._outcomes.update(hit.outcome for hit in hits)
         for hit in hits:
             self._tell_locust(hit)
@@ -130,8 +141,13 @@ class HeldShare:
         """Says the rest."""
         while self.report():
             pass
-        self.time_wait_max = read_time_wait()
+        self.time_wait_max = self._time_wait.read()
         return _plain(self._outcomes)
+
+    def close(self) -> None:
+        """Closes the load and the kernel's file."""
+        self.load.close()
+        self._time_wait.close()
 
     def _tell_locust(self, hit: Hit) -> None:
         """Feeds Locust's own statistics, so that its table, CSV and web UI stay right."""
@@ -156,11 +172,16 @@ class SteadyShare:
     def __init__(self, order: LoadOrder, load: SteadyLoad, send: Send, table: LocustTable, at_s: float) -> None:
         self.load: SteadyLoad = load
         self.time_wait_max: int | None = None
-        self._worker = order.worker
+        self._order = order
         self._open_connections = 0
         self._send = send
         self._table = table
-        self._recorder = Recorder(order.worker, at_s, time_wait=read_time_wait)
+        self._time_wait = TimeWait()
+        self._recorder = Recorder(order.worker, at_s, time_wait=self._time_wait.read)
+
+    def begin(self) -> None:
+        """Measures from now on."""
+        self._recorder.begin()
 
     def tend(self) -> None:
         """Books what happened since the last time."""
@@ -174,21 +195,29 @@ class SteadyShare:
     def report(self) -> bool:
         """Sends running counts, seconds that are over, and some of the sampled hits; True where there may be more."""
         if seconds := self._recorder.take():
-            self._send(messages.SECONDS, Seconds(seconds=tuple(seconds)))
+            self._send_seconds(seconds)
         hits = self.load.take_hits(limit=HITS_PER_MESSAGE)
         if hits:
-            self._send(messages.HITS, HitRows.of(hits))
-        self._send(messages.PULSE, _pulse(self._worker, self.load.counts))
+            self._send(messages.HITS, HitRows.of(hits, self._order.number))
+        self._send(messages.PULSE, _beat(self._order, self.load.counts))
         return len(hits) == HITS_PER_MESSAGE
 
     def end(self) -> dict[str, int]:
         """Says the rest."""
         self.tend()
-        self._send(messages.SECONDS, Seconds(seconds=tuple(self._recorder.end(self._counts()))))
+        self._send_seconds(self._recorder.end(self._counts()))
         while self.report():
             pass
         self.time_wait_max = self._recorder.time_wait_max
         return _plain(self.load.outcomes)
+
+    def close(self) -> None:
+        """Closes the load and the kernel's file."""
+        self.load.close()
+        self._time_wait.close()
+
+    def _send_seconds(self, seconds: list[Second]) -> None:
+        self._send(messages.SECONDS, Seconds(number=self._order.number, seconds=tuple(seconds)))
 
     def _counts(self) -> Counts:
         """The load's; at its end all connections are closed, and what counts are those before."""
@@ -203,9 +232,9 @@ def _plain(outcomes: Counter[Outcome]) -> dict[str, int]:
     return {outcome.value: count for outcome, count in outcomes.items() if count}
 
 
-def _pulse(worker: str, counts: Counts) -> Pulse:
-    return Pulse(
-        worker=worker,
+def _beat(order: LoadOrder, counts: Counts) -> Beat:
+    pulse = Pulse(
+        worker=order.worker,
         at_s=time.monotonic(),
         planned=counts.planned,
         released=counts.released,
@@ -214,6 +243,7 @@ def _pulse(worker: str, counts: Counts) -> Pulse:
         failed=counts.failed,
         open_connections=counts.open_connections,
     )
+    return Beat(number=order.number, pulse=pulse)
 
 
 def _burst(order: LoadOrder, profile: BurstProfile, dial: Dial, at_s: float) -> Load:
@@ -241,7 +271,7 @@ def _closed(order: LoadOrder, profile: ClosedProfile, dial: Dial, at_s: float) -
         check=AnswerCheck.of(order.request),
         timeout_s=profile.timeout_s,
     )
-    return Closed(work, new_epoll=get_original("select", "epoll"))
+    return Closed(work, new_epoll=get_original("select", "epoll"), seed=order.first_id)
 
 
 def _arrivals(order: LoadOrder, profile: ArrivalsProfile, dial: Dial, at_s: float) -> SteadyLoad:
@@ -261,7 +291,7 @@ def _arrivals(order: LoadOrder, profile: ArrivalsProfile, dial: Dial, at_s: floa
         timeout_s=profile.timeout_s,
         ends_s=at_s + profile.duration_s,
     )
-    return Arrivals(work, new_epoll=get_original("select", "epoll"))
+    return Arrivals(work, new_epoll=get_original("select", "epoll"), seed=order.first_id)
 
 
 def _count(order: LoadOrder, total: int) -> int:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from floodmark.core.messages import Ready, WorkerReport
+from floodmark.engine.ports import port_pressure
 
 
 class Squad:
@@ -58,3 +59,17 @@ class Squad:
             ready = self.ready.get(name)
             by_host.setdefault(ready.host if ready else name, []).append(name)
         return {name: (slot, len(names)) for names in by_host.values() for slot, name in enumerate(names)}
+
+    def port_notes(self, most_connections: int) -> list[str]:
+        """A sentence for each host whose workers come near to the end of its source ports; all have said `Ready`."""
+        by_host: dict[str, list[Ready]] = {}
+        for ready in self.ready.values():
+            by_host.setdefault(ready.host, []).append(ready)
+        notes = []
+        for workers in by_host.values():
+            one, share = workers[0], -(-most_connections * len(workers) // len(self.names))
+            if one.ports is None:
+                continue
+            if words := port_pressure(share, one.ports, one.time_wait, reuses=one.reuses_time_wait):
+                notes.append(f"{', '.join(sorted(ready.worker for ready in workers))}: {words}")
+        return notes

@@ -11,13 +11,12 @@ import gevent
 from floodmark.core import messages
 from floodmark.core.codec import to_plain
 from floodmark.core.errors import FloodmarkError, UsageError, WireError
-from floodmark.core.messages import Fire, LoadOrder, Ping, Pong, Ready, WorkerReport
+from floodmark.core.messages import Cut, Done, Fire, LoadOrder, Ping, Pong, Ready, WorkerReport
 from floodmark.core.open_files import raise_open_files_limit
 from floodmark.engine.dial import Dial, dial_to
 from floodmark.engine.ports import (
     PortShare,
     name_of_network,
-    port_pressure,
     port_share,
     read_time_wait,
     reuses_time_wait,
@@ -48,7 +47,7 @@ class LoadWorker:
         self._dial: Dial | None = None
         self._share: Share | None = None
         self._running: gevent.Greenlet | None = None
-        self._was_cut = False
+        self._cut_number: int | None = None  # the load that is to be cut, which may not be released yet
         self.open_files_limit = raise_open_files_limit()
         self._runner.register_message(messages.PING, self._pong)
         inbox = Inbox(self._runner, clock)
@@ -66,37 +65,65 @@ class LoadWorker:
     def _prepare(self, letter: Letter) -> None:
         order = letter.read(LoadOrder)
         if self._share is not None:
-            self._send(messages.READY, Ready(worker=order.worker, problem="is still busy with the load before"))
+            busy = Ready(worker=order.worker, number=order.number, problem="is still busy with the load before")
+            self._send(messages.READY, busy)
             return
         self._order, self._dial = order, None
-        problem: str | None = None
-        notes: tuple[str, ...] = ()
         try:
             self._dial = _dial(order)
-            notes = _notes(order, self._dial)
-        except FloodmarkError as error:
-            problem = str(error)
-        self._send(messages.READY, Ready(worker=order.worker, problem=problem, host=name_of_network(), notes=notes))
+            ready = _ready(order, self._dial)
+        except (FloodmarkError, OSError) as error:
+            ready = Ready(worker=order.worker, number=order.number, problem=str(error))
+        self._send(messages.READY, ready)
 
     def _fire(self, letter: Letter) -> None:
         fire = letter.read(Fire)
-        if self._order is None or self._dial is None:
-            raise WireError("told to fire without an order")
-        ports = port_share(self._dial.sources, fire.slot, fire.slots)
-        dial = replace(self._dial, ports=ports.bounds)
-        self._was_cut = False
-        self._share = begin_share(self._order, dial, fire.at_s, send=self._send, environment=self._environment)
-        self._running = gevent.spawn(self._run, self._order, self._share, fire.at_s, ports)
+        order, dial = self._order, self._dial
+        if order is None or dial is None or order.number != fire.number or self._share is not None:
+            raise WireError(f"told to fire load {fire.number} without its order")
+        try:
+            ports = port_share(dial.sources, fire.slot, fire.slots)
+            dial = replace(dial, ports=ports.bounds)
+            share = begin_share(order, dial, fire.at_s, send=self._send, environment=self._environment)
+        except Exception as error:
+            logger.exception("The load of %s could not begin", order.worker)
+            self._order = None
+            self._send(messages.DONE, self._broken(order, error, {}))
+            return
+        self._share = share
+        if self._cut_number == order.number:
+            share.load.cut()
+        self._running = gevent.spawn(self._run, order, share, fire.at_s, ports)
 
     def _run(self, order: LoadOrder, share: Share, at_s: float, ports: PortShare) -> None:
         try:
-            report = self._drive(order, share, at_s, ports)
+            done = Done(number=order.number, report=self._drive(order, share, at_s, ports))
+        except Exception as error:
+            logger.exception("The load of %s ended on a bug", order.worker)
+            done = self._broken(order, error, _rest_of(share))
         finally:
             # Whatever happened, the next load finds this worker free.
-            share.load.close()
+            share.close()
             self._share = self._order = None
         self._report_to_locust()
-        self._send(messages.DONE, report)
+        self._send(messages.DONE, done)
+
+    def _broken(self, order: LoadOrder, error: Exception, outcomes: dict[str, int]) -> Done:
+        """What the master is told of a load that raised, so that it waits no longer."""
+        now_s = self._clock()
+        report = WorkerReport(
+            worker=order.worker,
+            started_s=now_s,
+            ended_s=now_s,
+            loop_lag_max_s=0.0,
+            late_max_s=0.0,
+            cpu_share=0.0,
+            open_files_limit=self.open_files_limit,
+            cut=True,
+            outcomes=outcomes,
+        )
+        words = f"its load ended on a bug: {type(error).__name__}: {error}"
+        return Done(number=order.number, report=report, problem=words)
 
     def _drive(self, order: LoadOrder, share: Share, at_s: float, ports: PortShare) -> WorkerReport:
         # gevent sleeps in milliseconds; the last few are waited for by who releases the requests.
@@ -104,6 +131,7 @@ class LoadWorker:
         started_s, started_cpu_s = self._clock(), time.process_time()
         cut_at_s = at_s + order.profile.longest_s
         load = share.load
+        share.begin()
         ended_s = drive(load, cut_at_s=cut_at_s, report=share.report, tend=share.tend, clock=self._clock)
         outcomes = share.end()
         return WorkerReport(
@@ -114,7 +142,7 @@ class LoadWorker:
             late_max_s=load.late_max_s,
             cpu_share=(time.process_time() - started_cpu_s) / max(ended_s - started_s, 1e-9),
             open_files_limit=self.open_files_limit,
-            cut=self._was_cut,
+            cut=self._cut_number == order.number,
             outcomes=outcomes,
             ports=ports.ports,
             time_wait_max=share.time_wait_max,
@@ -127,15 +155,18 @@ class LoadWorker:
         self._environment.events.report_to_master.fire(client_id=self._runner.client_id, data=data)
         self._runner.send_message("stats", data)
 
-    def _cut(self, letter: Letter) -> None:  # noqa: ARG002 - the message has no content
+    def _cut(self, letter: Letter) -> None:
+        number = letter.read(Cut).number
+        if self._order is None or self._order.number != number:
+            return
+        self._cut_number = number
         if self._share is not None:
-            self._was_cut = True
             self._share.load.cut()
 
     def _leave(self, **_: Any) -> None:
         """Locust is quitting: what was measured goes out first."""
-        if self._share is not None and self._running is not None:
-            self._was_cut = True
+        if self._share is not None and self._running is not None and self._order is not None:
+            self._cut_number = self._order.number
             self._share.load.cut()
             self._running.join(timeout=3)
 
@@ -157,15 +188,27 @@ def _dial(order: LoadOrder) -> Dial:
     return replace(dial, sources=sources)
 
 
-def _notes(order: LoadOrder, dial: Dial) -> tuple[str, ...]:
-    """What the user should know of this worker's part."""
-    notes = []
-    if len(dial.sources) < len(order.sources):
-        notes.append(
-            f"sends from {len(dial.sources)} of the {len(order.sources)} addresses: the others are not its host's"
-        )
-    connections = -(-order.profile.most_connections // order.step)
-    ports = port_share(dial.sources, 0, 1).ports
-    if words := port_pressure(connections, ports, read_time_wait(), reuses=reuses_time_wait(dial.endpoint)):
-        notes.append(words)
-    return tuple(notes)
+def _ready(order: LoadOrder, dial: Dial) -> Ready:
+    """What the user and the master should know of this worker's part."""
+    used, given = len(dial.sources), len(order.sources)
+    note = f"sends from {used} of the {given} addresses: the others are not its host's"
+    return Ready(
+        worker=order.worker,
+        number=order.number,
+        problem=None,
+        host=name_of_network(),
+        ports=port_share(dial.sources, 0, 1).ports,
+        time_wait=read_time_wait(),
+        reuses_time_wait=reuses_time_wait(dial.endpoint),
+        notes=(note,) if used < given else (),
+    )
+
+
+def _rest_of(share: Share) -> dict[str, int]:
+    """What a load that broke has to say yet, and its requests by what became of them; none where it cannot say."""
+    try:
+        share.load.cut()
+        return share.end()
+    except Exception:
+        logger.exception("What it has to say yet is lost")
+        return {}

@@ -111,7 +111,7 @@ def _latencies(overall: Percentiles, columns: Sequence[list[SecondPoint]], edges
     is_log = top > LOG_FROM * least
     unit, per_s = ("s", 1.0) if top >= SECONDS_FROM_S else ("ms", 1e3)
     return Chart(
-        title=f"latency since the planned release, {unit}{', logarithmic' if is_log else ''}",
+        title=f"latency, {unit}{', logarithmic' if is_log else ''}",
         edges_s=edges_s,
         curves=curves,
         bottom=least / 1.5 if is_log else 0.0,

@@ -29,7 +29,8 @@ class LiveState:
 
     `read` counts connections that the server has read everything from: in process or in service, which only the
     verdict can tell apart. None where not known. `duration_s` is a steady load's, None for one of so many requests;
-    `load_s` counts from its release, `answered_per_s` is over about the last second.
+    `load_s` counts from its release, `answered_per_s` is over about the last second. `silent` are requests under way
+    with workers that say nothing any more.
     """
 
     phase: str
@@ -48,11 +49,12 @@ class LiveState:
     load_s: float = 0.0
     answered_per_s: float | None = None
     open_connections: int = 0
+    silent: int = 0
 
     @property
     def in_flight(self) -> int:
         """Requests that were released and have no outcome yet."""
-        return max(0, self.released - self.answered - self.failed)
+        return max(0, self.released - self.answered - self.failed - self.silent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,10 @@ class LiveView:
         else:
             self._live.update(table(state, max(1, min(BAR_CELLS, self._console.width - 2))), refresh=True)
 
+    def warn(self, words: str) -> None:
+        """Writes a line that stays, on a terminal above what is drawn."""
+        self._console.print(Text(printable(words)), soft_wrap=True)
+
 
 def segments(state: LiveState) -> list[Segment]:
     """Where the requests are, from answered to not yet sent; they add up to the requests planned.
@@ -114,6 +120,7 @@ def segments(state: LiveState) -> list[Segment]:
         Segment(words="answered", colour=_ANSWERED, requests=state.answered),
         *_in_flight(state),
         Segment(words="failed", colour=_FAILED, requests=state.failed),
+        Segment(words="with a silent worker", colour=_UNSENT, requests=state.silent),
         Segment(words="not sent", colour=_UNSENT, requests=max(0, state.planned - state.released)),
     ]
 
@@ -168,6 +175,7 @@ def _progress(state: LiveState) -> list[str]:
         f"{state.answered:,} answered",
         f"{state.failed:,} failed",
         f"{state.in_flight:,} in flight",
+        *([f"{state.silent:,} with a silent worker"] if state.silent else []),
     ]
 
 

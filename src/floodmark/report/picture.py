@@ -12,7 +12,7 @@ from floodmark.report.charts import Chart, charts_of
 from floodmark.report.colours import FAILED, INK, Role
 from floodmark.report.labels import Frame
 from floodmark.report.series import Band
-from floodmark.report.words import at_once, is_with_the_server, place_name, waiting_place
+from floodmark.report.words import OR_ON_THE_WAY, at_once, is_with_the_server, on_way, place_name, waiting_place
 
 TEXT_PX = 11.5
 LINE_PX = 17.0
@@ -129,9 +129,11 @@ def band_words(picture: Picture, place: Place) -> str:
     document = picture.judged.document
     verdict = document.verdict
     if place is Place.IN_SERVICE:
+        moving = on_way(document)
+        name = place_name(document, place) + (OR_ON_THE_WAY if moving else "")
         if document.profile.is_steady and not is_with_the_server(document):
-            return f"{place.words}: about {at_once(document):,}"
-        return f"{place_name(document, place)}: up to {verdict.in_service.peak:,}"
+            return f"{name}: about {at_once(document) + moving:,}"
+        return f"{name}: up to {verdict.in_service.peak + moving:,}"
     entry = waiting_place(verdict, place)
     words = place.words if entry.peak is None else f"{place.words}: up to {entry.peak:,}"
     return words if entry.limit is None else f"{words} (limit {entry.limit:,})"

@@ -61,6 +61,10 @@ class SuiteLive:
         if self._shown_s is None or now_s - self._shown_s >= REDRAW_EVERY_S:
             self._show(state)
 
+    def warn(self, words: str) -> None:
+        """Writes a line that stays, on a terminal above what is drawn."""
+        self._console.print(Text(printable(words)), soft_wrap=True)
+
     def end(self, row: SuiteRow) -> None:
         """See `SuiteView.end`."""
         words, is_bad = result_words(row), bool(note(row)) or row.state is not RowState.DONE

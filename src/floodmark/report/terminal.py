@@ -70,7 +70,8 @@ def _print_all(judged: Judged, manifest: Manifest, console: Console, folder: str
         inner = any(not line.outer for line in document.verdict.lines)
         _print_block(console, "Lines, one behind the other" if inner else "Lines", _lines(document.verdict))
     if document.latency is not None:
-        _print_block(console, "How long an answer took, from its planned release", _latency(document))
+        since = "sending" if document.profile.kind == "closed" else "planned release"
+        _print_block(console, f"How long an answer took, from its {since}", _latency(document))
     console.print()
     console.print(_facts(document))
     if document.verdict.failures:

@@ -5,6 +5,10 @@ from floodmark.core.places import WAITING_PLACES, Place
 
 UNKNOWN = "not known"
 WITH_THE_SERVER = "with the server"
+OR_ON_THE_WAY = " or on the way"
+
+WAY_SHARE = 0.1
+"""Of those in service: fewer that are on their way are within what the number in service is right to."""
 
 MEANING = {
     Place.IN_SERVICE: "A handler is running the request.",
@@ -110,6 +114,14 @@ def at_once(document: VerdictDocument) -> int:
     in_service = document.verdict.in_service
     value = next((estimate.value for estimate in in_service.estimates if estimate.value is not None), None)
     return in_service.peak if value is None else round(value)
+
+
+def on_way(document: VerdictDocument) -> int:
+    """How many of a steady load were on their way there or back, as a mean; 0 where they are few beside the others."""
+    if document.service is None or document.throughput is None:
+        return 0
+    number = document.throughput.answered_per_s * document.service.way_s
+    return round(number) if number > max(1.0, WAY_SHARE * at_once(document)) else 0
 
 
 def in_service_words(document: VerdictDocument) -> str:

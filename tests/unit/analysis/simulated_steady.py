@@ -5,6 +5,7 @@ recording's own; nothing waits.
 """
 
 import heapq
+import random
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
@@ -50,7 +51,10 @@ class SteadySimulation:
     """One steady load on a server with `slots`, each busy for `service_s` per request; `record` makes it a recording.
 
     `unit`: thread or loop. `reads_at_once`: those in line are read by the process, else they lie unread. `agent`: one
-    took part. `evidence`: answers carry handler times. `late_s`: every release comes so late.
+    took part. `evidence`: answers carry handler times. `late_s`: every release comes so late. `services_s`: as many
+    services in turn, in place of the one. `way_s`: one way through the network. `never`: every so many-th request is
+    lost in the server. `read_late_s`: so long an answer lies at the generator. `first_only`: the sample of a second is
+    what it answered first, else drawn by lot.
     """
 
     profile: ClosedProfile | ArrivalsProfile
@@ -65,6 +69,11 @@ class SteadySimulation:
     cpu_share: float = 0.2
     loop_lag_s: float = 0.001
     fails: Outcome | None = None
+    services_s: tuple[float, ...] = ()
+    way_s: float = WAY_S
+    never: int = 0
+    read_late_s: float = 0.0
+    first_only: bool = False
     requests: list[_Request] = field(default_factory=list)
 
     def record(self) -> Recording:
@@ -143,19 +152,25 @@ class SteadySimulation:
 
     def _serve(self, request: _Request, free: list[float]) -> None:
         """A request whose client gave up before its turn is not served."""
-        slot_s = heapq.heappop(free)
-        begin_s = max(slot_s, request.released_s + WAY_S)
         gives_up_s = request.planned_s + self.profile.timeout_s
+        if self.never and request.id % self.never == 0:
+            request.ended_s, request.outcome = gives_up_s, Outcome.RESPONSE_TIMEOUT
+            return
+        slot_s = heapq.heappop(free)
+        begin_s = max(slot_s, request.released_s + self.way_s)
         if begin_s > gives_up_s:
             request.ended_s, request.outcome = gives_up_s, Outcome.RESPONSE_TIMEOUT
             heapq.heappush(free, slot_s)
             return
-        request.begin_s, request.done_s = begin_s, begin_s + self.service_s
-        request.ended_s, request.outcome = request.done_s + WAY_S, Outcome.ANSWERED
+        request.begin_s, request.done_s = begin_s, begin_s + self._service_of(request)
+        request.ended_s, request.outcome = request.done_s + self.way_s + self.read_late_s, Outcome.ANSWERED
         request.slot = request.id % self.slots
         if self.fails is not None and request.id % 10 == 0:
             request.outcome = self.fails
         heapq.heappush(free, request.done_s)
+
+    def _service_of(self, request: _Request) -> float:
+        return self.services_s[request.id % len(self.services_s)] if self.services_s else self.service_s
 
     def _seconds(self) -> list[Second]:
         return [
@@ -180,7 +195,7 @@ class SteadySimulation:
             second=index,
             planned=len(planned),
             released=len(released),
-            opened=self.profile.connections if index == 0 else 0,
+            opened=self.profile.most_connections // self.workers if index == 0 else 0,
             answered=len(answered),
             failed={
                 kind.value: n for kind, n in Counter(r.outcome for r in ended).items() if kind is not Outcome.ANSWERED
@@ -191,21 +206,26 @@ class SteadySimulation:
             latency=histogram([r.ended_s - r.planned_s for r in answered]),
             transfer=histogram([]),
             late=histogram([r.released_s - r.planned_s for r in released] if is_open else []),
-            connect=histogram([WAY_S] * (self.profile.connections if index == 0 else 0)),
+            connect=histogram([2 * self.way_s] * (self.profile.most_connections if index == 0 else 0)),
             loop_lag_max_s=self.loop_lag_s,
             cpu_share=self.cpu_share,
             time_wait=10,
         )
 
     def _hits(self) -> list[Hit]:
-        kept: Counter[tuple[int, int, bool]] = Counter()
-        hits = []
+        """Up to so many of each second and worker, answered or not, in the order in which they ended."""
+        groups: dict[tuple[int, int, bool], list[_Request]] = {}
         for request in sorted((r for r in self.requests if r.ended_s is not None), key=lambda r: r.ended_s):
-            which = (request.worker, int(request.ended_s), request.outcome is Outcome.ANSWERED)
-            kept[which] += 1
-            if kept[which] <= SAMPLED_PER_S and request.ended_s <= self.end_s:
-                hits.append(self._hit(request))
-        return hits
+            if request.ended_s <= self.end_s:
+                which = (request.worker, int(request.ended_s), request.outcome is Outcome.ANSWERED)
+                groups.setdefault(which, []).append(request)
+        lot = random.Random(3)  # noqa: S311 - no secret
+        kept = [
+            request
+            for group in groups.values()
+            for request in (group if self.first_only else lot.sample(group, len(group)))[:SAMPLED_PER_S]
+        ]
+        return [self._hit(request) for request in sorted(kept, key=lambda r: r.ended_s)]
 
     def _hit(self, request: _Request) -> Hit:
         def stamp(at_s: float | None) -> float | None:

@@ -139,7 +139,7 @@ def test_failures_on_the_generators_side_are_counted_from_all_and_not_from_the_s
     ],
 )
 def test_source_ports_near_their_end_are_seen_before_any_is_missing(time_wait, ports, reuses, ok):
-    recording = changed(recorded(closed()), time_wait=time_wait)
+    recording = changed(recorded(closed()), time_wait=time_wait, opened=5_000)
     told = replace(recording.workers[0], ports=ports, time_wait_max=time_wait, reuses_time_wait=reuses)
     check = check_of(replace(recording, workers=(told,)), "source ports left")
     assert check.ok is ok
@@ -157,19 +157,68 @@ def test_littles_law_is_not_looked_into_where_the_load_was_shorter_than_ten_late
     assert check_of(recorded(closed(duration_s=1.0), slots=10), "Little's law holds").ok is None
 
 
+def reopening(recording, **changes):
+    """As with `Connection: close`: at the end of a second many a connection is on its way to be made anew."""
+    return changed(recording, **{"opened": 400, "in_flight": 57, "open_connections": 57, **changes})
+
+
+def test_a_server_that_closes_every_connection_does_not_make_a_closed_loop_invalid():
+    recording = reopening(recorded(closed()))
+    document = judge(recording).document
+    assert failed_of(document) == []
+    law = check_of(recording, "Little's law holds")
+    assert law.ok is None
+    assert "1,900 requests opened a connection anew" in law.words
+
+
+def test_a_closed_loop_that_reopens_cannot_have_more_in_flight_than_its_connections():
+    recording = recorded(closed())
+    slow = recorded(closed(connections=150)).seconds
+    wrong = tuple(replace(s, latency=o.latency) for s, o in zip(recording.seconds, slow, strict=True))
+    assert check_of(reopening(replace(recording, seconds=wrong)), "Little's law holds").ok is False
+
+
+def test_few_connections_made_anew_leave_littles_law_and_the_strangers_as_they_are():
+    few = changed(recorded(closed()), lambda second: second.second == 3, opened=5)
+    assert check_of(few, "Little's law holds").ok is True
+    assert "(bound 7)" in check_of(few, "both ends agree on the connections").words
+
+
+def crowded(recording, number):
+    def more(sample):
+        (counts,) = sample.connections
+        return replace(sample, connections=(replace(counts, read=counts.read + number),))
+
+    return replace(recording, samples=tuple(more(s) if s.sequence > 5 else s for s in recording.samples))
+
+
+def test_strangers_are_noticed_where_connections_are_made_anew_too():
+    recording = reopening(recorded(closed()))
+    assert failed_of(judge(crowded(recording, 100)).document) == ["both ends agree on the connections"]
+    assert failed_of(judge(crowded(recording, 40)).document) == []
+
+
+def test_an_open_load_that_reopens_allows_no_more_strangers_than_it_has_connections():
+    recording = changed(recorded(arrivals()), opened=500)
+    assert failed_of(judge(crowded(recording, 200)).document) == ["both ends agree on the connections"]
+
+
 def test_answers_sooner_than_the_hold_say_that_it_is_not_the_hold():
     assert failed_of(judge(recorded(closed(hold_s=0.3))).document) == ["answers took the hold"]
 
 
 def test_connections_of_somebody_else_are_noticed():
-    recording = recorded(closed())
+    crowd = crowded(recorded(closed()), 50)
+    assert failed_of(judge(crowd).document) == ["both ends agree on the connections"]
 
-    def crowded(sample):
-        (counts,) = sample.connections
-        return replace(sample, connections=(replace(counts, read=counts.read + 50),))
 
-    crowd = tuple(crowded(sample) if sample.sequence > 5 else sample for sample in recording.samples)
-    assert failed_of(judge(replace(recording, samples=crowd)).document) == ["both ends agree on the connections"]
+def test_connections_that_are_gone_before_any_end_is_looked_at_are_no_sign_of_another_port():
+    recording = recorded(arrivals(rate=1.0, hold_s=0.0), service_s=0.01)
+    idle = tuple(replace(s, connections=(replace(s.connections[0], read=0, unread=0),)) for s in recording.samples)
+    quick = changed(replace(recording, samples=idle), in_flight=0, open_connections=0)
+    assert check_of(quick, "both ends agree on the connections").ok is None
+    kept = changed(quick, open_connections=1)
+    assert check_of(kept, "both ends agree on the connections").ok is False
 
 
 def test_an_interrupted_run_is_not_valid_and_has_its_seconds():

@@ -12,6 +12,7 @@ from floodmark.core.errors import RunFolderError
 from floodmark.core.outcomes import Outcome
 from floodmark.core.places import Place
 from floodmark.core.profile import ArrivalsProfile, ClosedProfile, SearchProfile
+from floodmark.core.run_folder import RunStatus
 from floodmark.core.second import Second
 
 
@@ -43,7 +44,7 @@ def test_a_closed_loop_on_forty_slots_has_their_rate_and_about_forty_in_service(
     assert document.verdict.in_service.ceiling is None
     assert document.latency.p50_s == pytest.approx(0.2, rel=0.02)
     assert document.validity.ok
-    assert "the others waited, up to 60 inside the process: the server was the limit" in document.verdict.sentence
+    assert "the others waited, up to 59 inside the process: the server was the limit" in document.verdict.sentence
 
 
 def test_the_service_time_comes_from_the_sampled_handlers_not_from_the_hold():
@@ -69,7 +70,7 @@ def test_without_a_service_time_all_that_was_read_is_with_the_server():
     assert document.service.mean_s is None
     assert law_of(document) is None
     assert document.verdict.waiting[Place.IN_PROCESS].peak is None
-    assert "Up to 100 were with the server" in document.verdict.sentence
+    assert "Up to 99 were with the server" in document.verdict.sentence
     assert document.validity.ok
 
 
@@ -102,6 +103,35 @@ def test_an_open_load_that_the_server_does_not_keep_up_with():
     assert "the line grew to 540" in document.verdict.sentence
     assert document.latency.max_s == pytest.approx(1.35, rel=0.03)
     assert document.throughput.answered < document.outcomes["answered"] == 2500
+
+
+@pytest.mark.parametrize(
+    ("rate", "duration_s", "answered", "least"),
+    [(1.0, 1.0, 1, 1), (50.0, 2.0, 100, 50), (20.0, 2.5, 50, 20), (1.0, 1.5, 2, 1), (0.4, 5.0, 2, 0)],
+)
+def test_quick_arrivals_are_counted_over_the_planned_duration(rate, duration_s, answered, least):
+    profile = arrivals(rate=rate, duration_s=duration_s, hold_s=0.0)
+    throughput = judged(profile, service_s=0.01).document.throughput
+    assert (throughput.duration_s, throughput.answered) == (duration_s, answered)
+    assert throughput.answered_per_s == pytest.approx(answered / duration_s, abs=0.001)
+    assert throughput.least_per_s == least
+
+
+def test_answers_after_the_end_of_a_plan_that_ends_within_a_second_do_not_make_its_rate():
+    throughput = judged(arrivals(rate=1000.0, duration_s=1.5)).document.throughput
+    assert throughput.answered_per_s == pytest.approx(360, abs=41)
+    assert throughput.duration_s == 1.0
+
+
+def test_arrivals_that_were_ended_before_are_counted_until_then():
+    end_s, plan = 1.5, arrivals(rate=20.0, duration_s=1.5, hold_s=0.0)
+    recording = SteadySimulation(profile=plan, slots=40, service_s=0.01).record()
+    manifest = replace(recording.manifest, status=RunStatus.INTERRUPTED, profile=arrivals(rate=20.0, hold_s=0.0))
+    ended = replace(recording.workers[0], ended_s=recording.workers[0].started_s + end_s)
+    throughput = judge(replace(recording, manifest=manifest, workers=(ended,))).document.throughput
+    assert throughput.duration_s == end_s
+    assert throughput.answered_per_s == pytest.approx(20)
+    assert throughput.least_per_s == 20
 
 
 def test_clients_that_give_up_keep_the_line_short_and_do_not_hide_that_the_server_did_not_keep_up():

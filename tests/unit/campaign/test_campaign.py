@@ -3,6 +3,7 @@
 import re
 import socket
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,9 +47,13 @@ class Phases:
 
     def __init__(self):
         self.seen = []
+        self.warned = []
 
     def update(self, state):
         self.seen.append(state.phase)
+
+    def warn(self, words):
+        self.warned.append(words)
 
 
 class Clock:
@@ -209,7 +214,7 @@ def test_a_hold_that_is_not_known_is_measured_at_the_server_first(tmp_path):
     manifest = folder.manifest()
     assert not manifest.hold_known
     assert len(manifest.probe.took_s) == 6
-    assert manifest.profile.hold_s == pytest.approx(sorted(manifest.probe.took_s)[3], abs=1e-3)
+    assert manifest.profile.hold_s == pytest.approx(sorted(manifest.probe.took_s)[2], abs=1e-3)
 
 
 def test_a_server_that_does_not_listen_is_named_before_the_cluster_starts(tmp_path):
@@ -260,14 +265,40 @@ def test_a_steady_load_asks_the_server_alone_and_measures_no_hold(tmp_path, kind
 
 
 @pytest.mark.parametrize("kind", STEADY)
-def test_a_steady_load_is_not_sent_to_a_server_that_answers_something_else(tmp_path, kind):
+def test_a_server_that_answers_something_else_is_warned_of_and_measured_all_the_same(tmp_path, kind):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=answer, args=(listener,), daemon=True).start()
         address = Address(host="127.0.0.1", port=listener.getsockname()[1])
         request = RequestSpec(path="/", matches="^no$")
+        shell, view = shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE))), Phases()
+        plan = plan_in(tmp_path, address=address, kind=kind, asked=STEADY[kind], request=request)
+        manifest = Campaign(shell, view).run(plan).manifest()
+    (warning,) = view.warned
+    assert warning.startswith("floodmark: warning: asked alone, 6 of 6 requests were not answered as expected: ")
+    assert len(manifest.probe.unexpected) == 6
+    assert not manifest.probe.took_s
+
+
+def test_a_burst_is_not_sent_to_a_server_that_answers_something_else(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, args=(listener,), daemon=True).start()
+        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+        plan = plan_in(tmp_path, address=address, request=RequestSpec(path="/", matches="^no$"), asked=Asked())
         shell = shell_with()
         with pytest.raises(TargetError, match="did not answer as expected"):
-            run(shell, plan_in(tmp_path, address=address, kind=kind, asked=STEADY[kind], request=request))
+            run(shell, plan)
+    assert not shell.jobs
+
+
+@pytest.mark.parametrize("kind", ["burst", "ramp", "search"])
+def test_a_server_too_quick_to_see_where_requests_wait_is_refused_before_the_load(tmp_path, kind):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, args=(listener, 0.0), daemon=True).start()
+        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+        shell = shell_with()
+        plan = plan_in(tmp_path, address=address, kind=kind, asked=Asked(requests=20))
+        with pytest.raises(TargetError, match=r"answers in .* ms: too quick to see where requests wait"):
+            Campaign(shell, Phases()).run(plan)
     assert not shell.jobs
 
 
@@ -304,8 +335,8 @@ def test_a_source_that_nothing_can_be_sent_from_is_named_before_anything_starts(
     assert not (tmp_path / "run").exists()
 
 
-def answer(listener):
-    """Answers one connection after another until the listener is closed."""
+def answer(listener, hold_s=0.03):
+    """Answers one connection after another, each after `hold_s`, until the listener is closed."""
     while True:
         try:
             connection, _ = listener.accept()
@@ -313,4 +344,5 @@ def answer(listener):
             return
         with connection:
             connection.recv(65536)
+            time.sleep(hold_s)
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")

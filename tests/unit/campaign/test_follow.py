@@ -37,12 +37,12 @@ def change(folder, **changes):
     folder.write_manifest(replace(folder.manifest(), **changes))
 
 
-def pulse(folder, at_s, answered, worker="worker-1", open_connections=0):
+def pulse(folder, at_s, answered, *, worker="worker-1", open_connections=0, under_way=0):  # noqa: PLR0913 - one per count
     one = Pulse(
         worker=worker,
         at_s=at_s,
         planned=0,
-        released=answered,
+        released=answered + under_way,
         connected=answered,
         answered=answered,
         failed=0,
@@ -61,7 +61,7 @@ def test_until_the_first_counts_come_a_burst_gathers(tmp_path):
     assert not follower.ended
 
 
-def test_a_bursts_counts_are_the_workers_sums_and_stay_when_it_is_over(tmp_path):
+def test_a_bursts_counts_are_the_workers_sums_and_no_stale_ones_are_shown_when_it_is_over(tmp_path):
     folder = begun(tmp_path, BURST, fired_s=5.0)
     follower = Follower(folder, BURST)
     pulse(folder, 5.1, 3)
@@ -70,7 +70,7 @@ def test_a_bursts_counts_are_the_workers_sums_and_stay_when_it_is_over(tmp_path)
     assert (state.phase, state.answered, state.duration_s) == ("load is on", 7, None)
     change(folder, cut_s=9.0)
     state = follower.state()
-    assert (state.phase, state.answered) == ("the load is over", 7)
+    assert (state.phase, state.released, state.answered) == ("the load is over", 0, 0)
     change(folder, status=RunStatus.COMPLETE)
     assert follower.ended
 
@@ -106,15 +106,55 @@ def test_a_search_is_followed_from_burst_to_burst(tmp_path):
     assert (follower.state().phase, follower.fired) == (GATHERING, False)
     first = begun(tmp_path / "run/steps/01", BURST)
     change(search, steps=(SearchStep(folder="steps/01", requests=16),))
-    assert follower.state().phase == "burst 1 of 3, 16 requests: getting ready"
+    assert follower.state().phase == "burst 1 of up to 3, 16 requests: getting ready"
     assert not follower.fired
     change(first, fired_s=1.0)
     pulse(first, 1.1, 16)
     state = follower.state()
-    assert (state.phase, state.planned, state.answered) == ("burst 1 of 3, 16 requests: load is on", 16, 16)
+    assert (state.phase, state.planned, state.answered) == ("burst 1 of up to 3, 16 requests: load is on", 16, 16)
     assert follower.fired
     change(search, steps=(*search.manifest().steps, SearchStep(folder="steps/02", requests=64)))
     state = follower.state()
-    assert (state.phase, state.planned, state.answered) == ("burst 2 of 3, 64 requests: getting ready", 64, 0)
+    assert (state.phase, state.planned, state.answered) == ("burst 2 of up to 3, 64 requests: getting ready", 64, 0)
     assert follower.fired
     assert not follower.ended
+
+
+def test_a_silent_worker_keeps_its_answers_and_is_in_no_rate_and_no_flight(tmp_path):
+    folder = begun(tmp_path, CLOSED, fired_s=0.0)
+    follower = Follower(folder, CLOSED)
+    for at_s in (0.0, 0.5, 1.0):
+        pulse(folder, at_s, int(100 * at_s), worker="worker-2", open_connections=4, under_way=4)
+    for tenth in range(51):
+        pulse(folder, tenth / 10, 10 * tenth, open_connections=3, under_way=3)
+    state = follower.state()
+    assert (state.answered, state.open_connections, state.in_flight, state.silent) == (600, 3, 3, 4)
+    assert state.answered_per_s == pytest.approx(100.0)
+    pulse(folder, 5.0, 500, worker="worker-2", open_connections=4)
+    state = follower.state()
+    assert (state.open_connections, state.silent) == (7, 0)
+
+
+def test_a_worker_that_was_lost_is_named_once_the_run_says_so(tmp_path):
+    folder = begun(tmp_path, CLOSED, fired_s=0.0)
+    follower = Follower(folder, CLOSED)
+    pulse(folder, 0.1, 1)
+    change(folder, problems=("worker-2 was lost while the load was on", "the agent had to drop 5 samples"))
+    assert follower.state().phase == "load is on; worker-2 was lost"
+    change(folder, cut_s=3.0)
+    assert follower.state().phase == "the load is over; worker-2 was lost"
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "words"),
+    [(40, "the search ends with 64 requests: a ceiling of 40 is proven"), (None, "64 requests: no ceiling is proven")],
+)
+def test_a_search_that_ends_before_its_largest_burst_says_why(tmp_path, ceiling, words):
+    search = begun(tmp_path / "run", SEARCH)
+    begun(tmp_path / "run/steps/02", BURST)
+    follower = Follower(search, SEARCH)
+    step = SearchStep(folder="steps/02", requests=64, judged=True, ceiling=ceiling)
+    change(search, steps=(step,))
+    assert follower.state().phase.startswith("burst 1 of up to 3")
+    change(search, status=RunStatus.COMPLETE)
+    assert follower.state().phase.endswith(words)

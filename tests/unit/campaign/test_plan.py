@@ -13,7 +13,7 @@ from floodmark.core.target import RequestSpec
 HELD, STEADY = ("burst", "ramp", "search"), ("closed", "arrivals")
 
 
-def plan_of(kind, path="/", source="", **asked):
+def plan_of(kind, path="/", source="", workers=1, **asked):
     return RunPlan(
         name="here",
         spec=None,
@@ -22,7 +22,7 @@ def plan_of(kind, path="/", source="", **asked):
         kind=kind,
         asked=Asked(**asked),
         source=source,
-        workers=1,
+        workers=workers,
         port=0,
         beat_s=0.05,
         folder=Path("run"),
@@ -90,3 +90,11 @@ def test_limits_are_held_against_the_most_connections_there_can_be(kind, asked):
 
 def test_a_rate_with_few_connections_needs_few():
     prove_limits(plan_of("arrivals", rate=100_000.0, connections=10))
+
+
+def test_each_worker_that_has_requests_to_send_needs_a_connection():
+    with pytest.raises(UsageError, match=r"--connections 2: 3 workers send, .* give 3 or more, or take fewer workers"):
+        prove_limits(plan_of("arrivals", rate=100.0, connections=2, workers=3))
+    prove_limits(plan_of("arrivals", rate=100.0, connections=3, workers=3))
+    prove_limits(plan_of("arrivals", rate=2.0, duration_s=1.0, timeout_s=1.0, connections=2, workers=3))
+    prove_limits(plan_of("closed", connections=2, workers=3))  # a worker without any sends nothing

@@ -25,11 +25,14 @@ from floodmark.engine.closed import REST_S, Closed, ClosedWork
 from floodmark.engine.dial import Dial
 from floodmark.engine.endpoint import Endpoint
 from floodmark.engine.hit_sample import HITS_PER_SECOND
+from floodmark.engine.line import Line
 from floodmark.engine.request import render_get
 from floodmark.engine.slice import Slice
 from floodmark.engine.steady import Steady
 
 DEADLINE_S = 30.0
+FAR = 10**9
+"""So many requests go by before the sample takes one."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
@@ -173,6 +176,22 @@ def test_what_has_no_outcome_at_the_end_is_waiting_and_no_more_is_sent(silent: E
     assert open_files() == before
 
 
+def test_a_load_says_when_it_was_over_and_not_when_its_sockets_were_closed(silent: Endpoint, clock: HandClock) -> None:
+    load = closed_at(silent, clock)
+    load.step()
+    assert load.ended_s is None
+    clock.now_s = START_S + 100.5
+
+    def forget_slowly(line: Line) -> None:
+        Closed.forget(load, line)
+        clock.now_s += 3
+
+    load.forget = forget_slowly  # type: ignore[method-assign]  # closing takes time
+    load.step()
+    load.close()
+    assert load.ended_s == START_S + 100.5 < clock.now_s
+
+
 def test_a_timeout_of_the_last_moment_is_one(silent: Endpoint, clock: HandClock) -> None:
     load = closed_at(silent, clock, timeout_s=99.99)
     load.step()
@@ -230,7 +249,8 @@ def test_a_timeout_closes_the_connection_and_the_next_begins(silent: Endpoint, c
     load.step()
     assert load.counts.released == 2
     assert load._lanes[0].local_port != port
-    (hit,) = load.take_hits()
+    load.cut()
+    hit, _ = load.take_hits()
     assert (hit.outcome, hit.error) == (Outcome.RESPONSE_TIMEOUT, "no answer within 1 s, 0 bytes of it")
     assert (hit.ended_s, hit.local_port) == (START_S + 1, port)
     load.close()
@@ -269,12 +289,13 @@ def test_an_answer_that_was_wrong_needs_no_rest(clock: HandClock, status: bytes)
             assert hand.read_request()
             hand.send(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
         assert (load.counts.failed, load.counts.released) == (3, 4)
-        assert {hit.error for hit in load.take_hits()} == {f"HTTP {status.decode()}"}
+        load.cut()
+        assert {hit.error for hit in load.take_hits()} == {f"HTTP {status.decode()}", None}
 
 
 def test_a_wrong_answer_is_wrong_each_time(clock: HandClock) -> None:
     with served_by_hand(clock) as (load, hand):
-        load._sample._answered = load._sample._others = HITS_PER_SECOND
+        load._sample.answered.room = FAR
         for answer in (OK, OK, OK.replace(b"hello", b"howdy"), OK.replace(b"hello", b"howdy"), OK):
             hand.read_request()
             hand.send(answer)
@@ -333,7 +354,17 @@ def test_an_answer_in_pieces_has_a_transfer_time_and_one_in_one_piece_has_none(c
         hand.send(OK[10:])
         (piece,) = load.take_slices()
         assert (piece.transfers_s, piece.latencies_s) == ([0.5], [0.0, 0.75])
-        assert piece.received_bytes == 2 * len(OK)
+        assert (piece.received_bytes, piece.body_bytes) == (2 * len(OK), 2 * len("hello"))
+
+
+def test_the_bodies_of_known_answers_count_as_those_of_others(clock: HandClock) -> None:
+    with served_by_hand(clock) as (load, hand):
+        load._sample.answered.room = FAR
+        for answer in (OK, OK, OK, OK.replace(b"200 OK", b"404 No")):
+            hand.read_request()
+            hand.send(answer)
+        (piece,) = load.take_slices()
+        assert piece.body_bytes == 4 * len("hello")
 
 
 def test_a_sample_of_each_second_is_kept_and_the_rest_is_counted(clock: HandClock) -> None:
@@ -344,9 +375,12 @@ def test_a_sample_of_each_second_is_kept_and_the_rest_is_counted(clock: HandCloc
                 hand.read_request()
                 hand.send(OK)
                 clock.now_s += 0.001
-        hits = load.take_hits()
         assert load.counts.answered == 2 * (HITS_PER_SECOND + 10)
-    assert [hit.id for hit in hits] == list(range(2, 2 + 3 * 2 * HITS_PER_SECOND, 3))
+        load.cut()
+        hits = [hit for hit in load.take_hits() if hit.outcome is Outcome.ANSWERED]
+    assert len({hit.id for hit in hits}) == len(hits) == 2 * HITS_PER_SECOND
+    assert [hit.ended_s for hit in hits] == sorted(hit.ended_s or 0.0 for hit in hits)
+    assert {(hit.id - 2) % 3 for hit in hits} == {0}
     assert all(hit.planned_s == hit.released_s == hit.connected_s == hit.sent_s for hit in hits)
     assert len([hit for hit in hits if hit.ended_s and hit.ended_s < START_S + 1]) == HITS_PER_SECOND
 
@@ -356,7 +390,8 @@ def test_the_handlers_evidence_is_in_the_sample(clock: HandClock) -> None:
     with served_by_hand(clock) as (load, hand):
         hand.read_request()
         hand.send(OK.replace(b"Content", timing + b"Content"))
-        (hit,) = load.take_hits()
+        load.cut()
+        hit, _ = load.take_hits()
     evidence = (hit.handler_begin_s, hit.handler_end_s, hit.pid, hit.tid, hit.thread)
     assert evidence == (10.25, 10.75, 7, 9, "T")
     assert (hit.status, hit.body_bytes, hit.worker) == (200, 5, "w1")
@@ -364,7 +399,7 @@ def test_the_handlers_evidence_is_in_the_sample(clock: HandClock) -> None:
 
 def test_an_answer_that_ends_its_connection_does_so_each_time(clock: HandClock) -> None:
     with served_by_hand(clock) as (load, hand):
-        load._sample._answered = HITS_PER_SECOND
+        load._sample.answered.room = FAR
         for answer in (OK, OK, OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")) * 3:
             assert hand.read_request()
             hand.send(answer)
@@ -407,7 +442,7 @@ def test_a_request_that_goes_past_its_line_in_parts_is_finished_by_the_line(
 
 def test_a_known_answer_with_the_connections_end_is_followed_by_a_new_connection(clock: HandClock) -> None:
     with served_by_hand(clock) as (load, hand):
-        load._sample._answered = HITS_PER_SECOND
+        load._sample.answered.room = FAR
         for _ in range(4):
             hand.read_request()
             hand.send(OK)
@@ -448,7 +483,7 @@ def test_an_answer_counts_the_same_whether_it_is_known_new_or_in_pieces(
     clock = HandClock()
     with served_by_hand(clock) as (load, hand):
         if knows:  # else all of these are in the sample, and are read by the line
-            load._sample._answered = HITS_PER_SECOND
+            load._sample.answered.room = FAR
         sent_bytes = 0
         for number, cut in script:
             hand.read_request()

@@ -137,13 +137,13 @@ def answer_and_wait(client: socket.socket, lane: Lane, data: bytes) -> None:
 def test_only_so_many_answers_are_known_and_no_long_ones() -> None:
     known = KnownAnswers()
     for number in range(KEPT_ANSWERS):
-        known.remember(b"%d" % number)
-    known.remember(b"0")
+        known.remember(b"%d" % number, 0)
+    known.remember(b"0", 0)
     assert len(known.all) == KEPT_ANSWERS
-    known.remember(b"one more")
-    assert known.all == {b"one more"}
-    known.remember(b"x" * (LONGEST_ANSWER_BYTES + 1))
-    assert known.all == {b"one more"}
+    known.remember(b"one more", 4)
+    assert known.all == {b"one more": 4}
+    known.remember(b"x" * (LONGEST_ANSWER_BYTES + 1), 4)
+    assert known.all == {b"one more": 4}
 
 
 def test_what_is_counted_for_an_older_second_comes_first() -> None:

@@ -1,5 +1,6 @@
 """Source ports, as captured kernel files and as the kernel of this machine say it."""
 
+import resource
 import socket
 from itertools import pairwise
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_engine_burst import open_files
 
 from floodmark.engine.endpoint import Endpoint
 from floodmark.engine.ports import (
     LocalPorts,
+    TimeWait,
     has_port_ranges,
     name_of_network,
     port_pressure,
@@ -96,6 +99,31 @@ def test_time_wait_is_one_number_of_sockstat(proc: Path) -> None:
 
 def test_time_wait_is_what_this_kernel_says() -> None:
     assert read_time_wait() is not None
+
+
+def test_time_wait_is_read_where_no_descriptor_is_left() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    time_wait = TimeWait()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        found = time_wait.read(), time_wait.read(), read_time_wait()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert found[:2] != (None, None)
+    assert found[2] is None
+
+
+def test_time_wait_is_not_known_where_the_kernel_has_no_such_file(tmp_path: Path) -> None:
+    assert read_time_wait(tmp_path) is None
+
+
+def test_time_wait_gives_its_file_back(proc: Path) -> None:
+    before = open_files()
+    time_wait = TimeWait(proc)
+    (proc / "net/sockstat").write_text("TCP: inuse 12 tw 3\n")
+    assert time_wait.read() == 3
+    time_wait.close()
+    assert (time_wait.read(), open_files()) == (None, before)
 
 
 def test_a_network_has_one_name_and_another_network_another(tmp_path: Path) -> None:

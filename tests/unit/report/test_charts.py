@@ -45,7 +45,7 @@ def with_seconds(judged, seconds):
 def test_rates_latency_and_places_stand_on_one_time_axis(size):
     words = words_in(draw_waterline(arrivals(), size=size))
     assert {"requests per second", "requests in flight, by place", "seconds since release"} <= set(words)
-    assert "latency since the planned release, ms" in words
+    assert "latency, ms" in words
     assert {"planned 500/s", "answered 354/s", "failed 480", "half 782 ms", "99 % 1.1 s", "max 1.1 s"} <= set(words)
     assert words.count("seconds since release") == 1
     assert [text for text in words if text.startswith("answered")] == ["answered 354/s"]
@@ -71,7 +71,14 @@ def test_the_plans_line_ends_with_the_plan():
 
 def test_in_service_is_about_so_many_and_with_the_server_is_up_to():
     assert "in service: about 39" in words_in(draw_waterline(closed()))
-    assert "with the server: up to 40" in words_in(draw_waterline(closed_unknown_service()))
+    assert "with the server: up to 39" in words_in(draw_waterline(closed_unknown_service()))
+
+
+def test_those_on_their_way_are_named_in_the_picture_where_they_are_many():
+    judged = closed()
+    service = replace(judged.document.service, way_s=0.05)
+    far = replace(judged, document=replace(judged.document, service=service))
+    assert "in service or on the way: about 58" in words_in(draw_waterline(far))
 
 
 def test_a_last_second_of_an_instant_makes_no_spike_in_the_rate():
@@ -85,7 +92,7 @@ def test_times_far_apart_are_drawn_on_a_logarithmic_scale_and_said_to_be():
     far = with_seconds(closed(), [point(0, p50_s=0.001), point(1, max_s=12.0)])
     _, latency = charts_of(far)
     assert latency.is_log
-    assert latency.title == "latency since the planned release, s, logarithmic"
+    assert latency.title == "latency, s, logarithmic"
     assert 0 <= latency.height_share(0.001) < latency.height_share(0.1) < latency.height_share(12.0) <= 1
     draw_waterline(far)
 

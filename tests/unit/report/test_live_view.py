@@ -3,6 +3,7 @@ import dataclasses
 import io
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -71,6 +72,22 @@ def test_a_terminal_is_left_clean_when_the_run_breaks_off() -> None:
         view.update(LOAD)
         raise KeyboardInterrupt
     assert file.getvalue().rindex("\x1b[?25h") > file.getvalue().rindex("accept queue")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_warning_stays_and_cannot_reach_the_terminal_as_a_command(terminal) -> None:
+    file = io.StringIO()
+    with LiveView(Console(file=file, force_terminal=terminal, width=40)) as view:
+        view.update(LOAD)
+        view.warn("asked alone, it said \x1b[31m" + "and more " * 9)
+    assert "asked alone, it said \\x1b[31m" + "and more " * 8 in file.getvalue()
+
+
+def test_requests_with_a_silent_worker_are_not_in_flight_and_still_in_the_sum() -> None:
+    state = dataclasses.replace(LOAD, silent=54)
+    assert "33 accept queue, 3 failed, 54 with a silent worker, 10 not sent" in line(state)
+    assert sum(part.requests for part in segments(state)) == sum(part.requests for part in segments(LOAD))
+    assert "1,943 in flight, 54 with a silent worker" in line(dataclasses.replace(STEADY, silent=54))
 
 
 def test_a_line_names_the_places_and_the_servers_threads() -> None:
