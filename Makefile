@@ -5,6 +5,8 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 READY := .venv/.ready
+ZOO := .venv/.zoo-ready
+ZOO_PACKAGES := golang-go libnginx-mod-http-lua nginx-light
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench lock clean
@@ -15,7 +17,7 @@ help: ## list what there is
 demo: $(READY) ## set up, then flood one server and say what it does (under a minute after the set-up)
 	.venv/bin/floodmark run fastapi-uvicorn-sync --requests 1000 --within 0 --hold 5
 
-test: $(READY) ## set up, then run all tests
+test: $(READY) $(ZOO) ## set up, then run all tests
 	.venv/bin/pytest -n 3 --dist loadgroup
 
 check: $(READY) ## formatter, linter, types, import contracts
@@ -45,4 +47,16 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What pip does not bring: Go, and nginx with Lua. Where it cannot be installed these targets are skipped, with the reason.
+# An nginx that comes with this is stopped: the zoo starts its own, and nobody asked for one on port 80.
+$(ZOO): $(READY)
+	@if command -v go && test -e /usr/lib/nginx/modules/ngx_http_lua_module.so; then :; \
+	elif command -v apt-get && { test "$$(id -u)" = 0 || sudo -n true; } 2>/dev/null; then \
+		echo "installing $(ZOO_PACKAGES)" >&2; test -e /usr/sbin/nginx && had=yes; \
+		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends $(ZOO_PACKAGES); \
+		if test -z "$$had" && test -d /run/systemd/system; then $(SUDO) systemctl disable --now --quiet nginx; fi; \
+	else echo "not installed, their targets are skipped: apt-get install $(ZOO_PACKAGES)" >&2; fi >/dev/null
 	@touch $@

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Self
 
 from floodmark.core.errors import FloodmarkError
+from floodmark_deploy.confine import confined
 from floodmark_deploy.keeper import Keeper
 from floodmark_deploy.processes import ProcessNote, Wanted, send_signal, wait_gone
 from floodmark_deploy.shell import JOB_VARIABLE, RUN_VARIABLE, Command
@@ -22,9 +23,6 @@ CLOSE_TIMEOUT_S = 2.0
 
 TAIL_BYTES = 65_536
 """How much of a log's end is read for its last lines."""
-
-_LIMITED = ("/bin/sh", "-c", 'ulimit -n "$0" && exec "$@"')
-"""Sets RLIMIT_NOFILE, soft and hard, and then becomes the program: no moment without the limit."""
 
 
 class LocalJob:
@@ -39,10 +37,9 @@ class LocalJob:
         self.command = command
         self._mark = mark
         self._shell = shell
-        argv = command.argv if command.nofile is None else (*_LIMITED, str(command.nofile), *command.argv)
         with command.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - starting what a target file says is this class' purpose
-                argv,
+                confined(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -24,7 +24,7 @@ class Command:
     """A program to start in the foreground.
 
     `env` is added to the host's environment. stdout and stderr are appended to `log`. `nofile` is RLIMIT_NOFILE, soft
-    and hard. `marker` names the run.
+    and hard; `nproc` is how many processes and threads there may be of it at once. `marker` names the run.
     """
 
     argv: tuple[str, ...]
@@ -33,6 +33,7 @@ class Command:
     env: dict[str, str] = dataclasses.field(default_factory=dict)
     cwd: str | None = None
     nofile: int | None = None
+    nproc: int | None = None
 
 
 class Job(Protocol):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,18 +30,22 @@ PORT_TIMEOUT_S = 5.0
 TAIL_LINES = 12
 """How much of the target's log an error shows."""
 
+SCRATCH = "scratch"
+"""Beside the target's log: the folder that its command may name; gone when the target has been stopped."""
+
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 class TargetProcess:
     """A target that runs and has answered. `address` is where; `job` its processes."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a thing of its own, all by name
         self,
         *,
         spec: TargetSpec,
         address: Address,
         job: Job,
+        scratch: Path | None,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
@@ -48,6 +53,7 @@ class TargetProcess:
         self.spec = spec
         self.address = address
         self.job = job
+        self._scratch = scratch
         self._clock = clock
         self._sleep = sleep
 
@@ -70,7 +76,7 @@ class TargetProcess:
             left_s = deadline_s - self._clock()
             if left_s <= 0:
                 break
-            seen = ask(self.address, self.spec.ready.path, self.spec.request, min(left_s, READY_TRY_S))
+            seen = ask(self.address, self.spec.ready.path, self.spec.ready_answer, min(left_s, READY_TRY_S))
             if seen is None:
                 return
             self._sleep(READY_PAUSE_S)
@@ -82,6 +88,7 @@ class TargetProcess:
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Ends the target and proves that no process and no listener of it is left. Harmless when repeated."""
         self.job.stop(timeout_s)
+        _clear(self._scratch)
         deadline_s = self._clock() + PORT_TIMEOUT_S
         while not is_free(self.address.host, self.address.port) and self._clock() < deadline_s:
             self._sleep(READY_PAUSE_S)
@@ -118,17 +125,39 @@ def start_target(  # noqa: PLR0913 - each is a thing of its own, all by name
     prove_free(host, port)
     address = Address(host=host, port=port)
     command = build_command(spec, address, run_log=run_log, marker=marker)
+    scratch = _make_scratch(command, run_log)
     try:
         job = shell.start(command)
     except FloodmarkError as error:
+        _clear(scratch)
         raise TargetError(f"{spec.name}: {error}") from None
-    target = TargetProcess(spec=spec, address=address, job=job, clock=clock, sleep=sleep)
+    target = TargetProcess(spec=spec, address=address, job=job, scratch=scratch, clock=clock, sleep=sleep)
     try:
         target.wait_ready()
     except BaseException:
         job.stop(STOP_TIMEOUT_S)
+        _clear(scratch)
         raise
     return target
+
+
+def scratch_folder(run_log: Path) -> Path:
+    """The folder that ``{scratch}`` names: absolute, for a command runs in a folder of its own."""
+    return run_log.resolve().with_name(SCRATCH)
+
+
+def _make_scratch(command: Command, run_log: Path) -> Path | None:
+    """Made only for a command that names it."""
+    scratch = scratch_folder(run_log)
+    if not any(str(scratch) in word for word in command.argv):
+        return None
+    scratch.mkdir()
+    return scratch
+
+
+def _clear(scratch: Path | None) -> None:
+    if scratch is not None:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def prove_available(spec: TargetSpec) -> None:
@@ -144,7 +173,13 @@ def build_command(spec: TargetSpec, address: Address, *, run_log: Path, marker: 
 
     ``{host}:{port}`` written together becomes ``[::1]:8000`` for an IPv6 address, as servers want it.
     """
-    places = {"python": sys.executable, "host": address.host, "port": str(address.port), "folder": spec.folder}
+    places = {
+        "python": sys.executable,
+        "host": address.host,
+        "port": str(address.port),
+        "folder": spec.folder,
+        "scratch": str(scratch_folder(run_log)),
+    }
     app_dir = Path(spec.folder, spec.start.app_dir).resolve()
     if not app_dir.is_dir():
         raise PlanError(f"{spec.name}: start.app_dir {spec.start.app_dir!r} is no folder in {spec.folder}")
@@ -156,6 +191,7 @@ def build_command(spec: TargetSpec, address: Address, *, run_log: Path, marker: 
         log=run_log,
         marker=marker,
         nofile=spec.limits.nofile,
+        nproc=spec.limits.nproc,
     )
 
 

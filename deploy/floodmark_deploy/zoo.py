@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,9 +69,22 @@ def find_target(name: str, folder: Path | None = None) -> TargetSpec:
 
 def availability(spec: TargetSpec) -> tuple[Missing, ...]:
     """What the target needs and this machine lacks; empty where it can start."""
-    lacking = [("Python distribution", name) for name in spec.needs.distributions if not _has_distribution(name)]
-    lacking += [("executable", name) for name in spec.needs.executables if find_executable(name) is None]
-    return tuple(Missing(kind=kind, name=name, remedy=spec.needs.install) for kind, name in lacking)
+    needs = spec.needs
+    kinds: tuple[tuple[str, tuple[str, ...], Callable[[str], bool]], ...] = (
+        ("Python distribution", needs.distributions, _has_distribution),
+        ("executable", needs.executables, lambda name: find_executable(name) is not None),
+        ("file", needs.files, lambda name: Path(name).exists()),
+    )
+    return tuple(
+        Missing(kind=kind, name=" or ".join(names), remedy=needs.install)
+        for kind, entries, is_here in kinds
+        for names in map(_alternatives, entries)
+        if not any(map(is_here, names))
+    )
+
+
+def _alternatives(entry: str) -> list[str]:
+    return [name.strip() for name in entry.split("|")]
 
 
 def find_executable(name: str) -> str | None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 import floodmark
-from floodmark import cli_help
+from floodmark import cli_help, cli_suite
 from floodmark.campaign.campaign import Campaign
 from floodmark.campaign.local import prove_sources
 from floodmark.campaign.plan import RunPlan
@@ -32,6 +32,7 @@ from floodmark.core.errors import FloodmarkError, InterruptedRunError, InvalidRu
 from floodmark.core.open_files import raise_open_files_limit
 from floodmark.core.run_folder import RunFolder, RunStatus, new_run_path
 from floodmark.core.source import parse_sources
+from floodmark.core.suite_folder import SuiteFolder
 from floodmark.core.target import RequestSpec
 from floodmark.report.build import build_report
 from floodmark.report.live import LiveView
@@ -291,8 +292,13 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     json_to: JsonPath = "",
 ) -> None:
-    """Makes a run's verdict and report again."""
+    """Makes a run's verdict and report again; of a suite its tables."""
+    if SuiteFolder(folder).is_there:
+        raise typer.Exit(cli_suite.report_suite(folder, json_to=json_to))
     raise typer.Exit(_report(RunFolder(folder), json_to))
+
+
+app.command()(cli_suite.suite)
 
 
 def _run_and_report(plan: RunPlan, json_to: str) -> int:

@@ -1,18 +1,21 @@
-"""Runs the Flask application on Flask's development server: `python flask_dev.py HOST PORT [PROCESSES]`.
+"""Runs one of the Flask applications on Flask's development server, as it comes: a thread per request."""
 
-Without PROCESSES as Flask runs by default, a thread per request; with it a process per request, up to so many at once.
-"""
-
+import argparse
 import logging
-import sys
 
-from flask_app import app
+import flask_app
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("host")
+parser.add_argument("port", type=int)
+parser.add_argument("--app", default="app", help="its name in flask_app.py")
+parser.add_argument("--single", action="store_true", help="threaded=False: one request at a time")
+parser.add_argument("--processes", type=int, default=1, help="a process per request, so many at once")
+options = parser.parse_args()
 
 # The development server prints a line per request: that is load, and it is not what is measured.
 logging.getLogger("werkzeug").setLevel(logging.WARNING)
 
-host, port, *processes = sys.argv[1:]
-if processes:
-    app.run(host, int(port), debug=False, threaded=False, processes=int(processes[0]))
-else:
-    app.run(host, int(port), debug=False, threaded=True)
+threaded = not options.single and options.processes == 1
+app = getattr(flask_app, options.app)
+app.run(options.host, options.port, debug=False, threaded=threaded, processes=options.processes)

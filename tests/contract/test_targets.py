@@ -1,27 +1,36 @@
-"""Every target of the zoo: it starts, keeps the contract of the zoo's applications, and leaves nothing behind."""
+"""Every target of the zoo: it starts, keeps the contract of the zoo's applications, and leaves nothing behind.
 
-import contextlib
+Each is started once. While one is asked question by question, the next are being started and flooded.
+"""
+
 import dataclasses
 import http.client
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from floodmark.core.errors import TargetError
+from floodmark.core.errors import MissingRuntimeError, TargetError
 from floodmark.core.evidence import HandlerEvidence, parse_server_timing
+from floodmark.core.hit import Hit
+from floodmark.core.target import TargetSpec
+from floodmark.engine.burst import Burst, BurstWork, run_burst
+from floodmark.engine.check import AnswerCheck
+from floodmark.engine.endpoint import resolve
+from floodmark.engine.request import render_get
 from floodmark_deploy.local import LocalShell
-from floodmark_deploy.port import free_port, prove_free
+from floodmark_deploy.port import free_port, is_free, prove_free
 from floodmark_deploy.processes import Wanted, wait_gone
 from floodmark_deploy.shell import RUN_VARIABLE
-from floodmark_deploy.target_process import TargetProcess, start_target
+from floodmark_deploy.target_process import TargetProcess, prove_available, start_target
 from floodmark_deploy.zoo import find_target, target_names, targets_folder
 
 HOST = "127.0.0.1"
@@ -31,15 +40,35 @@ ANSWER_TIMEOUT_S = 60.0
 DEADLINE_S = 20.0
 HOLD_S = 0.2
 NO_POOL = 60
-"""More at once than any pool of the zoo, and fewer than the smallest backlog (128), so that all can be in service."""
+"""More at once than any small pool of the zoo, and fewer than most backlogs, so that all can be in service."""
+OVERLOAD = 400
+"""More than any target takes that fails beyond a limit of its own."""
+HOLDS_S = (0.4, 1.0, 3.0, 6.0)
+"""For how many are in service at once: a busy machine may need the longer ones to have them all at once."""
+SPACING_S, LONGEST_SPREAD_S = 0.002, 0.5
+"""Between two of these: a flood in one instant would overflow a backlog of 16, and wait for the kernel to try again."""
+EARLY_S = 0.001
+"""uvloop's timers count whole milliseconds of a clock that is read once per turn: they may ring that much early."""
+AHEAD = 2
+"""Targets that are being started and flooded while one is asked."""
 
 NAMES = target_names(targets_folder())
+
+ONE_OF_EACH_KIND = (
+    *("flask-dev-threaded", "flask-gunicorn-sync-4", "flask-uwsgi-threads-10", "fastapi-hypercorn-trio-sync"),
+    *("flask-dev-async-blocking-nproc", "go-net-http", "openresty", "sanic-fast"),
+)
+"""For what is about how a server's processes are started and ended, not about each target."""
+
+REFUSING = tuple(name for name in NAMES if not find_target(name).answers)
+"""Targets whose every answer is an error, and rightly so."""
 
 pytestmark = [
     pytest.mark.live,
     pytest.mark.xdist_group("contract"),  # one process has the targets, and starts each once
-    pytest.mark.parametrize("name", NAMES, scope="module"),
 ]
+of_every_target = pytest.mark.parametrize("name", NAMES, scope="module")
+of_all_that_answer = pytest.mark.parametrize("name", [name for name in NAMES if name not in REFUSING], scope="module")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +98,72 @@ def _get(target: TargetProcess, path: str) -> Answer:
     return Answer(status=response.status, body=body, evidence=evidence, sent_s=sent_s, ended_s=time.monotonic())
 
 
+def _available(name: str) -> TargetSpec:
+    """The target; where its runtime is not here it is skipped with the remedy, and never passed."""
+    spec = find_target(name)
+    try:
+        prove_available(spec)
+    except MissingRuntimeError as error:
+        pytest.skip(str(error))
+    return spec
+
+
+def _start(spec: TargetSpec, shell: LocalShell, folder: Path, marker: str, port: int = 0) -> TargetProcess:
+    logging = dataclasses.replace(spec.start, env={**spec.start.env, "FLOODMARK_LOG": "1"})
+    return start_target(
+        dataclasses.replace(spec, start=logging),
+        shell,
+        host=HOST,
+        port=port,
+        run_log=folder / "target.log",
+        marker=marker,
+        clock=time.monotonic,
+        sleep=time.sleep,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flooded:
+    """A running target and what came of its floods: how many were in service at once, and how the refused failed."""
+
+    target: TargetProcess
+    peaks: list[int]
+    failures: set[str]
+
+
+class Ahead:
+    """Starts and floods the targets in their order, some before they are asked for."""
+
+    def __init__(self, names: list[str], shell: LocalShell, folder: Path) -> None:
+        self._names = names
+        self._shell = shell
+        self._folder = folder
+        self._threads = ThreadPoolExecutor(AHEAD)
+        self._flooded: dict[str, Future[Flooded]] = {}
+
+    def flooded(self, name: str) -> Flooded:
+        place = self._names.index(name)
+        for each in self._names[place : place + 1 + AHEAD]:
+            if each not in self._flooded:
+                self._flooded[each] = self._threads.submit(self._flood, each)
+        return self._flooded[name].result()
+
+    def folder(self, name: str) -> Path:
+        return self._folder / name
+
+    def _flood(self, name: str) -> Flooded:
+        self.folder(name).mkdir()
+        target = _start(find_target(name), self._shell, self.folder(name), f"{MARKER}-{name}")
+        peaks = _peaks(target) if target.spec.answers else []
+        return Flooded(target=target, peaks=peaks, failures=_failures(target) if target.spec.expect.failures else set())
+
+    def close(self) -> None:
+        for future in self._flooded.values():
+            if future.exception() is None:
+                future.result().target.stop()
+        self._threads.shutdown()
+
+
 @pytest.fixture(scope="module")
 def shell() -> Iterator[LocalShell]:
     with LocalShell() as shell:
@@ -76,43 +171,85 @@ def shell() -> Iterator[LocalShell]:
 
 
 @pytest.fixture(scope="module")
-def target(name: str, shell: LocalShell, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TargetProcess]:
-    log = tmp_path_factory.mktemp(name) / "target.log"
-    target = start_target(
-        find_target(name), shell, host=HOST, run_log=log, marker=MARKER, clock=time.monotonic, sleep=time.sleep
+def ahead(
+    request: pytest.FixtureRequest, shell: LocalShell, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Ahead]:
+    calls = (item.callspec for item in request.session.items if hasattr(item, "callspec"))
+    names = dict.fromkeys(call.params["name"] for call in calls if call.params.get("name") in NAMES)
+    here = [name for name in names if not _lacks(name)]
+    ahead = Ahead(here, shell, tmp_path_factory.mktemp("targets"))
+    yield ahead
+    ahead.close()
+
+
+def _lacks(name: str) -> bool:
+    try:
+        prove_available(find_target(name))
+    except MissingRuntimeError:
+        return True
+    return False
+
+
+@pytest.fixture(scope="module")
+def flooded(name: str, ahead: Ahead) -> Flooded:
+    _available(name)
+    return ahead.flooded(name)
+
+
+@pytest.fixture(scope="module")
+def target(flooded: Flooded) -> TargetProcess:
+    return flooded.target
+
+
+def _peaks(target: TargetProcess) -> list[int]:
+    """The most in service at once, for longer and longer holds until as many as expected were."""
+    ceiling = target.spec.expect.ceiling
+    # Twice as many where they are few: several processes share the load out unevenly.
+    load = min(2 * ceiling, ceiling + 100) if ceiling else NO_POOL
+    spread_s = min(load * SPACING_S, LONGEST_SPREAD_S)
+    peaks: list[int] = []
+    for hold_s in HOLDS_S:
+        if hold_s >= 2 * spread_s:
+            peaks.append(_most_at_once(_flood(target, load, hold_s, spread_s)))
+        if peaks and peaks[-1] >= (ceiling or load):
+            break
+    return peaks
+
+
+def _failures(target: TargetProcess) -> set[str]:
+    return {hit.outcome.value for hit in _flood(target, OVERLOAD, HOLD_S) if hit.outcome.failed}
+
+
+def _flood(target: TargetProcess, requests: int, hold_s: float, spread_s: float = 0.0) -> list[Hit]:
+    now_s, spacing_s = time.monotonic(), spread_s / requests
+    endpoint = resolve(target.address)
+    work = BurstWork(
+        worker="test",
+        endpoint=endpoint,
+        requests=tuple((number, now_s + number * spacing_s) for number in range(requests)),
+        render=render_get(f"/?id={{id}}&hold={hold_s}", endpoint.authority),
+        check=AnswerCheck(text=b"hello"),
+        timeout_s=ANSWER_TIMEOUT_S,
     )
-    yield target
-    target.stop()
+    return run_burst(Burst(work), timeout_s=ANSWER_TIMEOUT_S)
 
 
-def test_a_target_holds_as_long_as_it_is_told_and_answers_hello(target: TargetProcess) -> None:
+def _most_at_once(hits: list[Hit]) -> int:
+    """The most handlers at one instant; what was refused beyond it was not in service."""
+    held = [hit for hit in hits if hit.handler_begin_s is not None and hit.handler_end_s is not None]
+    ends = sorted([(hit.handler_begin_s, 1) for hit in held] + [(hit.handler_end_s, -1) for hit in held])
+    peak = now = 0
+    for _, step in ends:
+        now += step
+        peak = max(peak, now)
+    return peak
+
+
+@of_all_that_answer
+def test_a_target_holds_as_long_as_it_is_told_answers_hello_and_says_when_and_who(target: TargetProcess) -> None:
     answer = _get(target, f"/?id=7&hold={HOLD_S}")
     assert (answer.status, answer.body) == (200, "hello")
-    assert HOLD_S <= answer.held_s <= answer.ended_s - answer.sent_s
-
-
-def test_the_id_changes_nothing(target: TargetProcess) -> None:
-    assert _get(target, "/?id=%22%0a&hold=0").body == _get(target, "/?hold=0").body == _get(target, "/").body == "hello"
-
-
-def test_health_sleeps_100_ms_and_with_hold_0_it_does_not(target: TargetProcess) -> None:
-    answer = _get(target, "/health")
-    assert (answer.status, answer.body) == (200, "ok")
-    assert answer.held_s >= 0.1
-    at_once = [_get(target, "/health?hold=0") for _ in range(3)]
-    assert {answer.body for answer in at_once} == {"ok"}
-    assert min(answer.held_s for answer in at_once) < 0.1
-
-
-@pytest.mark.parametrize("hold", ["-1", "3600.1", "nan", "inf", "x", ""])
-def test_a_hold_that_cannot_be_meant_is_refused_with_400(target: TargetProcess, hold: str) -> None:
-    answer = _get(target, f"/?id=1&hold={hold}")
-    assert answer.status == 400
-    assert "give seconds from 0 to 3600" in answer.body
-
-
-def test_the_evidence_is_on_the_hosts_monotonic_clock_and_names_a_unit(target: TargetProcess) -> None:
-    answer = _get(target, "/?id=1&hold=0.01")
+    assert HOLD_S - EARLY_S <= answer.held_s <= answer.ended_s - answer.sent_s
     assert answer.evidence is not None
     # The header has microseconds, so it may round a microsecond past either end.
     assert answer.sent_s - 1e-6 <= answer.evidence.begin_s <= answer.evidence.end_s <= answer.ended_s + 1e-6
@@ -121,52 +258,68 @@ def test_the_evidence_is_on_the_hosts_monotonic_clock_and_names_a_unit(target: T
     assert answer.evidence.thread
 
 
-def test_as_many_run_at_once_as_the_target_file_expects(target: TargetProcess) -> None:
-    expect = target.spec.expect
-    assert expect.why
-    assert expect.knob
-    load = expect.ceiling + 5 if expect.ceiling else NO_POOL
-    peaks = []
-    for hold_s in (0.5, 1.0, 2.0, 4.0):  # a busy machine may need the longer ones to have them all at once
-        peaks.append(_peak(target, load, hold_s))
-        if peaks[-1] >= (expect.ceiling or load):
-            break
-    assert peaks[-1] == (expect.ceiling or load), peaks
+@of_all_that_answer
+def test_the_id_changes_nothing(target: TargetProcess) -> None:
+    assert _get(target, "/?id=%22%0a&hold=0").body == _get(target, "/?hold=0").body == _get(target, "/").body == "hello"
 
 
-def _peak(target: TargetProcess, load: int, hold_s: float) -> int:
-    with ThreadPoolExecutor(load) as pool:
-        answers = list(pool.map(lambda number: _get(target, f"/?id={number}&hold={hold_s}"), range(load)))
-    found = [answer.evidence for answer in answers if answer.evidence]
-    assert len(found) == load
-    return max(sum(other.begin_s <= one.begin_s < other.end_s for other in found) for one in found)
+@of_all_that_answer
+def test_health_sleeps_100_ms_and_with_hold_0_it_does_not(target: TargetProcess) -> None:
+    answer = _get(target, "/health")
+    assert (answer.status, answer.body) == (200, "ok")
+    assert answer.held_s >= 0.1 - EARLY_S
+    at_once = [_get(target, "/health?hold=0") for _ in range(3)]
+    assert {answer.body for answer in at_once} == {"ok"}
+    assert min(answer.held_s for answer in at_once) < 0.1
 
 
-def test_a_logging_target_prints_two_lines_per_request_and_when_stopped_nothing_is_left(
-    name: str, shell: LocalShell, tmp_path: Path
-) -> None:
-    spec = find_target(name)
-    spec = dataclasses.replace(spec, start=dataclasses.replace(spec.start, env={"FLOODMARK_LOG": "1"}))
-    log, marker = tmp_path / "target.log", f"{MARKER}-{name}"
-    target = start_target(spec, shell, host=HOST, run_log=log, marker=marker, clock=time.monotonic, sleep=time.sleep)
-    assert shell.leftovers(marker)
-    _get(target, "/?id=77&hold=0")
-    target.stop()
-    lines = [line for line in log.read_text().splitlines() if "id='77'" in line]
+@of_all_that_answer
+def test_a_hold_that_cannot_be_meant_is_refused_with_400(target: TargetProcess) -> None:
+    answers = [_get(target, f"/?id=1&hold={hold}") for hold in ("-1", "3600.1", "nan", "inf", "x", "")]
+    assert [answer.status for answer in answers] == [400] * 6
+    assert all("give seconds from 0 to 3600" in answer.body for answer in answers)
+
+
+@of_all_that_answer
+def test_as_many_run_at_once_as_the_target_file_expects(flooded: Flooded) -> None:
+    assert flooded.peaks[-1] == (flooded.target.spec.expect.ceiling or NO_POOL), flooded.peaks
+
+
+@of_every_target
+def test_what_a_target_cannot_take_fails_as_its_file_says(flooded: Flooded) -> None:
+    known = flooded.target.spec.expect.failures
+    assert flooded.failures <= set(known)
+    assert bool(flooded.failures) == bool(known)
+    flooded.target.prove_alive()
+
+
+@of_all_that_answer
+def test_a_logging_target_prints_two_lines_per_request(name: str, target: TargetProcess, ahead: Ahead) -> None:
+    _get(target, "/?id=logged-77&hold=0")
+    log = (ahead.folder(name) / "target.log").read_text()
+    lines = [line for line in log.splitlines() if "id='logged-77'" in line]
     assert [line.split()[-1] for line in lines] == ["sleeping...", "done"]
     assert all("pid=" in line and "thread=" in line and "number=" in line for line in lines)
+
+
+@of_every_target
+def test_a_target_that_is_stopped_leaves_no_process_no_port_and_no_file(
+    name: str, target: TargetProcess, ahead: Ahead, shell: LocalShell
+) -> None:
+    marker = f"{MARKER}-{name}"
+    assert shell.leftovers(marker)
+    target.stop()
     assert shell.leftovers(marker) == ()
     prove_free(HOST, target.address.port)
+    assert [path.name for path in ahead.folder(name).iterdir()] == ["target.log"]
 
 
 def _freed(port: int) -> bool:
-    """A process that exits shows no mark any more shortly before the kernel closes its sockets."""
+    """The port says more than marks do: nginx writes its title over them, and a process that exits loses them first."""
     deadline_s = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline_s:
-        with contextlib.suppress(TargetError):
-            prove_free(HOST, port)
-            return True
-    return False
+    while not is_free(HOST, port) and time.monotonic() < deadline_s:
+        pass
+    return is_free(HOST, port)
 
 
 _STARTER = """
@@ -184,33 +337,36 @@ time.sleep(60)
 """
 
 
+@pytest.mark.parametrize("name", ONE_OF_EACH_KIND)
 def test_nothing_is_left_when_the_process_that_started_the_target_is_killed(name: str, tmp_path: Path) -> None:
+    _available(name)
     port, marker = free_port(HOST), f"{MARKER}-killed-{name}"
     wanted = Wanted(marks=frozenset({f"{RUN_VARIABLE}={marker}"}))
     argv = [sys.executable, "-c", _STARTER, name, marker, str(port), str(tmp_path / "target.log")]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         assert starter.stdout.readline() == "ready\n"
-        assert wanted.find()
+        assert not is_free(HOST, port)
         starter.send_signal(signal.SIGKILL)
     left = wait_gone(wanted, timeout_s=DEADLINE_S, number=None, clock=time.monotonic, sleep=time.sleep)
     assert left == ()
     assert _freed(port)
 
 
-def test_a_taken_port_is_refused_before_anything_starts(name: str, target: TargetProcess, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", REFUSING)
+def test_a_target_that_refuses_every_request_goes_on_doing_so(name: str, shell: LocalShell, tmp_path: Path) -> None:
+    target = _start(_available(name), shell, tmp_path, f"{MARKER}-refusing")
+    answers = [_get(target, path) for path in ("/?id=1&hold=0", f"/?id=1&hold={HOLD_S}", "/", "/health")]
+    assert {answer.status for answer in answers} == {target.spec.ready.status}
+    assert {answer.evidence for answer in answers} == {None}
+    target.prove_alive()
+    target.stop()
+
+
+def test_a_taken_port_is_refused_before_anything_starts(shell: LocalShell, tmp_path: Path) -> None:
     with (
-        LocalShell() as shell,
-        pytest.raises(TargetError, match=rf"port {target.address.port} is taken by process \d+"),
+        socket.create_server((HOST, 0)) as taken,
+        pytest.raises(TargetError, match=r"port \d+ is taken by process \d+"),
     ):
-        start_target(
-            find_target(name),
-            shell,
-            host=HOST,
-            port=target.address.port,
-            run_log=tmp_path / "target.log",
-            marker=f"{MARKER}-taken",
-            clock=time.monotonic,
-            sleep=time.sleep,
-        )
+        _start(find_target("flask-dev-threaded"), shell, tmp_path, f"{MARKER}-taken", taken.getsockname()[1])
     assert not (tmp_path / "target.log").exists()

@@ -73,10 +73,14 @@ Start = Callable[..., LocalJob]
 
 @pytest.fixture
 def start(shell: LocalShell, tmp_path: Path) -> Start:
-    def start(script: str, nofile: int | None = None, env: dict[str, str] | None = None) -> LocalJob:
-        log = tmp_path / "program.log"
+    def start(
+        script: str, nofile: int | None = None, nproc: int | None = None, env: dict[str, str] | None = None
+    ) -> LocalJob:
+        log, cwd = tmp_path / "program.log", str(tmp_path)
         argv = (sys.executable, "-c", script)
-        return shell.start(Command(argv=argv, log=log, marker=MARKER, nofile=nofile, env=env or {}, cwd=str(tmp_path)))
+        return shell.start(
+            Command(argv=argv, log=log, marker=MARKER, nofile=nofile, nproc=nproc, env=env or {}, cwd=cwd)
+        )
 
     return start
 
@@ -159,6 +163,31 @@ def test_a_closed_shell_leaves_no_program_and_no_keeper(tmp_path: Path) -> None:
 def test_the_limit_on_open_files_is_set_before_the_program_begins(start: Start) -> None:
     job = start("import resource; print(*resource.getrlimit(resource.RLIMIT_NOFILE))", nofile=64)
     assert _said(job) == "64 64"
+
+
+THREADS = """
+import threading, time
+count = 0
+try:
+    while count < 5_000:
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        count += 1
+except RuntimeError as error:
+    print(count, error, flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_limit_on_threads_binds_the_program_whoever_we_are_and_it_can_be_stopped(
+    shell: LocalShell, start: Start
+) -> None:
+    job = start(THREADS, nproc=40)
+    count, _, error = _first_line(job).partition(" ")
+    # Another user than root has other processes too: these may have ended meanwhile, or new ones begun.
+    assert int(count) == 39 if os.geteuid() == 0 else int(count) < 5_000
+    assert error == "can't start new thread"
+    job.stop(DEADLINE_S)
+    assert shell.leftovers(MARKER) == ()
 
 
 def test_without_a_limit_the_program_has_ours(start: Start) -> None:

@@ -101,3 +101,20 @@ def test_a_report_is_made_again_from_the_run_folder_and_says_the_same(tmp_path):
     assert " ".join(again.stdout.split()).startswith(found["verdict"]["sentence"])
     assert (folder / "verdict.json").read_text() == before
     assert "<svg" in (folder / "report.html").read_text()
+
+
+@pytest.mark.live
+def test_a_target_whose_every_answer_is_an_error_is_measured_and_the_run_counts(tmp_path):
+    found = verdict("fastapi-gunicorn-sync", "--requests", "50", "--hold", "1", cwd=tmp_path)
+    assert found["outcomes"]["server_error"] == 50
+    assert found["verdict"]["in_service"]["ceiling"] is None
+    assert [failure["kind"] for failure in found["verdict"]["failures"]] == ["server_error"]
+    assert found["validity"]["ok"]
+
+
+@pytest.mark.live
+def test_a_limit_on_threads_shows_as_failures_and_not_as_a_ceiling(tmp_path):
+    found = verdict("flask-dev-async-blocking-nproc", "--requests", "400", "--hold", "2", cwd=tmp_path)
+    assert found["verdict"]["in_service"]["peak"] == 127
+    assert {failure["kind"] for failure in found["verdict"]["failures"]} <= {"server_error", "closed", "reset"}
+    assert found["verdict"]["failures"]

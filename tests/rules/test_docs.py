@@ -14,7 +14,7 @@ from floodmark.analysis import document
 from floodmark.analysis.checks import check_run
 from floodmark.analysis.steady_checks import check_steady
 from floodmark.cli import app
-from floodmark.core import errors, sample
+from floodmark.core import errors, published, sample, suite
 from floodmark.core.clock import ClockReading
 from floodmark.core.codec import field_types
 from floodmark.core.hit import Hit
@@ -24,7 +24,7 @@ from floodmark.core.places import Place
 from floodmark.core.profile import ArrivalsProfile, BurstProfile, ClosedProfile, SearchProfile
 from floodmark.core.run_folder import HoldProbe, Manifest, RunStatus, SearchStep
 from floodmark.core.second import Second
-from floodmark.core.target import ExpectSpec
+from floodmark.core.target import ExpectSpec, TargetSpec
 from floodmark_agent.cli import _parser as agent_parser
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +34,8 @@ RECORDS = [
     *(Hit, Second, Manifest, SearchStep, HoldProbe, ExpectSpec, Pulse, WorkerReport, ClockReading),
     *(BurstProfile, ClosedProfile, ArrivalsProfile, SearchProfile),
     *(value for value in vars(sample).values() if is_dataclass(value)),
+    *(suite.SuiteRecord, suite.SuiteAsked, suite.SuiteRow, suite.SuiteFound, suite.FoundLine),
+    *(published.PublishedCeiling, published.PublishedRate),
     *(value for value in vars(document).values() if is_dataclass(value) and value not in OF_THE_PICTURE),
 ]
 COMMANDS = typer.main.get_command(app).commands
@@ -162,6 +164,15 @@ def test_every_word_of_a_verdict_is_in_the_glossary(kind):
 def test_every_field_of_a_run_is_in_the_reference(record):
     text = text_of(DOCS / "reference" / "run-folder.md")
     assert [word for word in field_types(record) if f"`{word}`" not in text and f'"{word}"' not in text] == []
+
+
+@pytest.mark.parametrize("section", ["start", "needs", "ready", "request", "limits", "expect", "suite"])
+def test_every_key_of_a_target_file_is_in_the_reference(section):
+    text = text_of(DOCS / "reference" / "target-toml.md").partition(f"\n## [{section}]\n")[2].partition("\n## ")[0]
+    records = {"suite": (published.SuiteSpec, published.PublishedCeiling, published.PublishedRate)}
+    keys = [key for record in records.get(section, [field_types(TargetSpec)[section]]) for key in field_types(record)]
+    assert keys
+    assert [key for key in keys if f"`{key}`" not in text] == []
 
 
 def test_every_way_a_run_ends_is_in_the_reference():

@@ -81,7 +81,12 @@ def rebuilt_service(axis: Axis) -> Service:
 
 
 def served_ends(axis: Axis) -> list[float]:
-    """When each request that a handler ran for came to its end, rising."""
+    """When each request that a handler ran for came to its end, rising.
+
+    None where nothing was answered as expected: what a failure's time was spent on, nobody knows then.
+    """
+    if not axis.answered():
+        return []
     least_s = SERVED_SHARE * axis.served_hold_s
     return sorted(
         request.ended_s

@@ -97,7 +97,7 @@ def check_steady(found: SteadyFindings) -> Validity:
         clocks_aligned(axis),
         *((_littles_law(found),) if not open_model else ()),
         *((_hold_held(found),) if _is_held(found) else ()),
-        server_answered(found.outcomes),
+        server_answered(axis.recording.manifest, found.outcomes),
         *check_target(axis, _open_about(found), gap_s=GAP_S),
     )
     return Validity(ok=all(check.ok is not False for check in checks), checks=checks)

@@ -165,8 +165,9 @@ class Campaign:
         return manifest
 
     def _ask(self, plan: RunPlan, address: Address) -> HoldProbe:
-        if not (plan.request.holds or plan.measures_hold or plan.is_steady):
-            # One that holds long would be waited for, and its hold was said.
+        answers = plan.spec is None or plan.spec.answers
+        if not answers or not (plan.request.holds or plan.measures_hold or plan.is_steady):
+            # One that holds long would be waited for, and its hold was said; one that only fails was asked before.
             prove_listening(address, verify=plan.verify)
             return HoldProbe()
         self._say("measuring the hold, one request at a time" if plan.measures_hold else "asking it alone")

@@ -36,6 +36,16 @@ class HandlerEvidence:
     thread: str
 
 
+def format_server_timing(begin_s: float, end_s: float, pid: int, tid: int, thread: str) -> str:
+    """The evidence as the value of a header."""
+    # A quoted string (RFC 9110, section 5.6.4): other than printable ASCII has no place in a header.
+    if not (thread.isascii() and thread.isprintable()):
+        thread = "".join(letter if " " <= letter <= "~" else "?" for letter in thread)
+    thread = thread.replace("\\", "\\\\").replace('"', '\\"')
+    took_ms = (end_s - begin_s) * 1000
+    return f'{METRIC};dur={took_ms:.3f};begin={begin_s:.6f};end={end_s:.6f};pid={pid};tid={tid};thread="{thread}"'
+
+
 def _parameters(value: str, start: int) -> Iterator[tuple[str, str]]:
     """The parameters of the metric that ends at `start`, up to the next metric."""
     while match := _PARAMETER.match(value, start):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from floodmark.core.codec import from_plain
 from floodmark.core.errors import PlanError, WireError
+from floodmark.core.published import SuiteSpec, prove_failures
 
 FILE_NAME = "target.toml"
 MAX_PORT = 65_535
@@ -23,8 +24,8 @@ LEAST_FILES = 8
 class StartSpec:
     """How to start the server in the foreground.
 
-    `command` may use ``{python}`` ``{host}`` ``{port}`` ``{folder}``. `app_dir`, relative to the file's folder, is put
-    on PYTHONPATH and is the working directory. `port` 0 means any free port.
+    `command` may use ``{python}`` ``{host}`` ``{port}`` ``{folder}`` ``{scratch}``. `app_dir`, relative to the file's
+    folder, is put on PYTHONPATH and is the working directory. `port` 0 means any free port.
     """
 
     command: tuple[str, ...]
@@ -42,23 +43,37 @@ class StartSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeedsSpec:
-    """The runtime: Python distributions, executables on PATH, and one line on how to get what is missing."""
+    """The runtime: Python distributions, executables on PATH, files, and one line on how to get what is missing.
+
+    An entry may name alternatives with ``|`` between them: one of them is enough.
+    """
 
     distributions: tuple[str, ...] = ()
     executables: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     install: str = "pip install 'floodmark[zoo]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadySpec:
-    """The server is ready when a GET of `path` is answered with the request's expected status and text."""
+    """The server is ready when a GET of `path` is answered with the request's expected status and text.
+
+    `status` and `contains` name another answer, for a server that is right to refuse the request: one that is full, or
+    set up wrongly on purpose.
+    """
 
     path: str = "/?id=0&hold=0"
     timeout_s: float = 30.0
+    status: int | None = None
+    contains: str = ""
 
     def __post_init__(self) -> None:
         """Refuses what can never be answered."""
         _prove_path(self.path)
+        if self.status is None and self.contains:
+            raise ValueError("contains without a status: the request's own text is expected; give both or none")
+        if self.status is not None:
+            _prove_status(self.status)
         if self.timeout_s <= 0:
             raise ValueError(f"timeout_s {self.timeout_s:g}: give seconds above 0")
 
@@ -78,8 +93,7 @@ class RequestSpec:
     def __post_init__(self) -> None:
         """Refuses what can never be sent or answered."""
         _prove_path(self.path)
-        if self.status not in STATUSES:
-            raise ValueError(f"status {self.status}: give an HTTP status from {STATUSES.start} to {STATUSES.stop - 1}")
+        _prove_status(self.status)
         try:
             re.compile(self.matches.encode())
         except re.error as error:
@@ -93,27 +107,39 @@ class RequestSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSpec:
-    """Limits set on the target's processes: RLIMIT_NOFILE; None leaves them as they are."""
+    """Limits set on the target's processes; None leaves them as they are.
+
+    `nofile` is RLIMIT_NOFILE: open files of each process. `nproc` is RLIMIT_NPROC: processes and threads of it in all.
+    """
 
     nofile: int | None = None
+    nproc: int | None = None
 
     def __post_init__(self) -> None:
         """Refuses a limit that nothing can run under."""
         if self.nofile is not None and self.nofile < LEAST_FILES:
             raise ValueError(f"nofile {self.nofile}: give at least {LEAST_FILES}; a Python alone opens that many")
+        if self.nproc is not None and self.nproc < 1:
+            raise ValueError(f"nproc {self.nproc}: give at least 1; the program itself is one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectSpec:
     """What is known of this server. The verdict quotes it only where the measured ceiling agrees.
 
+    `failures` are the kinds of failure (`Outcome`) that are this server's own way to refuse what it cannot take.
     `moved_by` names in a few words what moves the ceiling; `why` and `knob` are a paragraph each.
     """
 
     ceiling: int | None = None
+    failures: tuple[str, ...] = ()
     moved_by: str = ""
     why: str = ""
     knob: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuses a kind of failure that there is not."""
+        prove_failures(self.failures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +154,25 @@ class TargetSpec:
     request: RequestSpec = dataclasses.field(default_factory=RequestSpec)
     limits: LimitsSpec = dataclasses.field(default_factory=LimitsSpec)
     expect: ExpectSpec = dataclasses.field(default_factory=ExpectSpec)
+    suite: SuiteSpec = dataclasses.field(default_factory=SuiteSpec)
     folder: str = "."
+
+    @property
+    def answers(self) -> bool:
+        """False where the request is known to be refused even when it comes alone."""
+        return self.ready.status is None
+
+    @property
+    def ready_answer(self) -> RequestSpec:
+        """The answer to the ready check: the request's, or the one that ``[ready]`` names in its place."""
+        if self.ready.status is None:
+            return self.request
+        return RequestSpec(path=self.ready.path, status=self.ready.status, contains=self.ready.contains)
+
+
+def _prove_status(status: int) -> None:
+    if status not in STATUSES:
+        raise ValueError(f"status {status}: give an HTTP status from {STATUSES.start} to {STATUSES.stop - 1}")
 
 
 def _prove_path(path: str) -> None:

@@ -178,3 +178,17 @@ def test_those_who_came_late_behind_a_small_backlog_are_told_of_though_all_ran_i
     sentence = judge(overflowing(recording)).document.verdict.sentence
     assert "Up to 360 of them got in late: the accept queue (limit 128) was full when they came." in sentence
     assert "got in late" not in judge(recording).document.verdict.sentence
+
+
+def test_where_every_answer_was_an_error_nothing_is_said_to_have_been_in_service():
+    recording = Simulation(server=Server(slots=10, evidence=False), requests=100, hold_s=2.0).record()
+    hits = tuple(
+        replace(hit, outcome=Outcome.SERVER_ERROR, status=500, error="HTTP 500")
+        if hit.outcome is Outcome.ANSWERED
+        else hit
+        for hit in recording.hits
+    )
+    verdict = judge(replace(recording, hits=hits)).document.verdict
+    assert (verdict.in_service.peak, verdict.in_service.ceiling, verdict.model.unit) == (0, None, None)
+    assert "gave none of 100 requests the expected answer" in verdict.sentence
+    assert "in service" not in verdict.sentence

@@ -172,6 +172,11 @@ def test_a_target_file_is_read_with_defaults_from_its_folder(tmp_path):
         ('[start]\ncommand = ["a"]\n[request]\nstatus = 9999\n', "status 9999"),
         ('[start]\ncommand = ["a"]\n[request]\nmatches = "(a"\n', "matches '(a': not a regular expression"),
         ('[start]\ncommand = ["a"]\n[limits]\nnofile = 0\n', "nofile 0"),
+        ('[start]\ncommand = ["a"]\n[limits]\nnproc = 0\n', "nproc 0"),
+        ('[start]\ncommand = ["a"]\n[ready]\nstatus = 99\n', "status 99"),
+        ('[start]\ncommand = ["a"]\n[ready]\ncontains = "up"\n', "contains without a status"),
+        ('[start]\ncommand = ["a"]\n[expect]\nfailures = ["boom"]\n', "failures has 'boom': give kinds of failure"),
+        ('[start]\ncommand = ["a"]\n[expect]\nfailures = ["waiting"]\n', "failures has 'waiting'"),
     ],
 )
 def test_a_target_file_that_does_not_fit_is_named_with_its_place(tmp_path, text, words):

@@ -124,6 +124,39 @@ def test_a_target_is_not_ready_before_its_answer_matches(spec: TargetSpec, serve
     assert len(Answers.asked) == 2
 
 
+def test_a_target_whose_answer_is_an_error_is_ready_when_it_gives_that(spec: TargetSpec, server: Server) -> None:
+    Answers.script[:] = [(200, "hello"), (500, "starting"), (500, "oh, it broke")]
+    ready = dataclasses.replace(spec.ready, status=500, contains="broke")
+    _start(dataclasses.replace(spec, ready=ready), _shell(server))
+    assert len(Answers.asked) == 3
+
+
+def test_a_scratch_folder_is_made_for_a_command_that_names_it_and_goes_with_the_target(
+    spec: TargetSpec, server: Server
+) -> None:
+    scratch = Path(spec.folder).resolve() / "scratch"
+    named = dataclasses.replace(spec, start=StartSpec(command=("server", "{scratch}", "{port}")))
+    shell = _shell(server)
+    target = _start(named, shell)
+    assert shell.commands[0].argv[1] == str(scratch)
+    (scratch / "made by the target").touch()
+    target.stop()
+    assert not scratch.exists()
+
+
+def test_a_scratch_folder_goes_with_a_target_that_never_gets_ready(spec: TargetSpec) -> None:
+    named = dataclasses.replace(spec, start=StartSpec(command=("server", "{scratch}")))
+    with pytest.raises(TargetError, match="not ready"):
+        _start(named, FakeShell({"server": FakeProgram()}))
+    assert not (Path(spec.folder) / "scratch").exists()
+
+
+def test_a_folder_of_that_name_that_is_not_the_targets_is_left_alone(spec: TargetSpec, server: Server) -> None:
+    (Path(spec.folder) / "scratch").mkdir()
+    _start(spec, _shell(server)).stop()
+    assert (Path(spec.folder) / "scratch").exists()
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -239,10 +272,10 @@ def test_the_app_folder_is_searched_first_and_worked_in(spec: TargetSpec, monkey
     app = Path(spec.folder) / "app"
     app.mkdir()
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
-    limits = LimitsSpec(nofile=256)
+    limits = LimitsSpec(nofile=256, nproc=64)
     start = StartSpec(command=("server",), app_dir="app", env={"LEVEL": "1"})
     command = _build(dataclasses.replace(spec, start=start, limits=limits))
-    assert (command.cwd, command.nofile, command.env["LEVEL"]) == (str(app), 256, "1")
+    assert (command.cwd, command.nofile, command.nproc, command.env["LEVEL"]) == (str(app), 256, 64, "1")
     assert command.env["PYTHONPATH"] == f"{app}{os.pathsep}elsewhere"
     assert command.env["PATH"].startswith(str(Path(sys.executable).parent))
 

@@ -1,5 +1,7 @@
 """Where targets are found, and what an unknown or unavailable one says."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,19 @@ from floodmark_deploy.zoo import (
     targets_folder,
 )
 
-ZOO = {
-    "fastapi-uvicorn-async",
-    "fastapi-uvicorn-sync",
-    "flask-dev-processes-10",
-    "flask-dev-threaded",
-    "flask-gunicorn-sync-4",
-    "flask-uwsgi-threads-10",
-}
+PUBLISHED = """
+    flask-dev-threaded flask-dev-threaded-nofile-256 flask-uwsgi-threads-10 flask-uwsgi-threads-2 flask-dev-single
+    flask-dev-processes-100 flask-dev-processes-10 flask-dev-async-blocking flask-dev-async-blocking-nproc
+    flask-uwsgi-async-threads-2 flask-dev-async flask-gunicorn-sync-4 fastapi-uvicorn-sync
+    fastapi-uvicorn-sync-limiter-200 fastapi-uvicorn-sync-workers-2 fastapi-hypercorn-asyncio-sync
+    fastapi-hypercorn-trio-sync fastapi-hypercorn-trio-sync-limiter-200 fastapi-hypercorn-uvloop-sync
+    fastapi-uvicorn-async-blocking fastapi-uvicorn-async fastapi-uvicorn-async-workers-2
+    fastapi-hypercorn-async-workers-2 fastapi-hypercorn-trio-async-blocking fastapi-hypercorn-trio-async-asyncio
+    fastapi-hypercorn-trio-async fastapi-gunicorn-uvicorn-2 fastapi-gunicorn-sync
+    fastapi-uvicorn-async-limit-concurrency-100 flask-gevent-unpatched flask-gevent-patched-late flask-gevent-patched
+    flask-gunicorn-gevent-4 go-net-http fastapi-uvicorn-async-workers-4 fastapi-gunicorn-uvicorn-4 sanic-fast openresty
+"""
+"""The systems of the published studies; the zoo has more."""
 
 
 @pytest.fixture
@@ -38,18 +45,51 @@ def _needing(needs: NeedsSpec) -> TargetSpec:
     return TargetSpec(name="own", summary="", start=StartSpec(command=("x",)), needs=needs)
 
 
-def test_the_checkout_has_the_zoo(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checkout_has_every_system_of_the_published_studies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
-    assert {spec.name for spec in list_targets()} >= ZOO
+    assert {spec.name for spec in list_targets()} >= set(PUBLISHED.split())
 
 
 def test_every_target_of_the_zoo_says_what_it_is_and_how_to_get_its_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     for spec in list_targets():
         assert spec.summary
-        assert spec.needs.distributions or spec.needs.executables
+        assert spec.needs.distributions or spec.needs.executables or spec.needs.files
         assert spec.needs.install
         assert spec.request.contains == "hello"
+
+
+def test_every_published_row_is_some_targets_and_its_data_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    specs = list_targets()
+    rows = {row.row for spec in specs for row in spec.suite.a}
+    assert rows == {f"F{n}" for n in (*range(1, 10), 11)} | {f"A{n}" for n in range(1, 13)}
+    rates = [(spec, row) for spec in specs for row in spec.suite.b]
+    assert {row.row for _, row in rates} == {f"T{n}" for n in range(1, 16)}
+    assert {row.row for _, row in rates if row.requests_per_s is None} == {"T5"}
+    for spec, row in [(one, row) for one in specs for row in one.suite.a]:
+        assert row.saw, (spec.name, row)
+        assert row.differs or row.ceiling is None or (row.ceiling or None) == spec.expect.ceiling, spec.name
+        assert not (row.all and spec.expect.ceiling), spec.name
+
+
+def test_every_target_of_the_zoo_says_why_and_which_knob_moves_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    for spec in list_targets():
+        assert spec.expect.why, spec.name
+        assert spec.expect.knob, spec.name
+        assert bool(spec.expect.moved_by) == bool(spec.expect.ceiling), spec.name
+        assert spec.answers or spec.expect.failures, spec.name
+
+
+def test_every_distribution_of_the_zoo_is_installed_by_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    needed = {name for spec in list_targets() for name in spec.needs.distributions}
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
+    lines = project["project"]["optional-dependencies"]["zoo"]
+    named = {re.match(r"[\w-]+", line)[0] for line in lines}
+    # These come with an extra of one that is named: flask[async], hypercorn[trio].
+    assert needed - named == {"asgiref", "trio"}
 
 
 def test_targets_are_listed_by_name_without_what_they_share(folder: Path) -> None:
@@ -86,12 +126,23 @@ def test_an_unreadable_target_hides_no_other(folder: Path) -> None:
 
 
 def test_what_is_missing_comes_with_its_remedy() -> None:
-    needs = NeedsSpec(distributions=("psutil", "no-such-dist"), executables=("sh", "no-such-exe"), install="get it")
+    needs = NeedsSpec(
+        distributions=("psutil", "no-such-dist"),
+        executables=("sh", "no-such-exe"),
+        files=("/etc/passwd", "/no/such/file"),
+        install="get it",
+    )
     missing = availability(_needing(needs))
     assert [(one.kind, one.name, one.remedy) for one in missing] == [
         ("Python distribution", "no-such-dist", "get it"),
         ("executable", "no-such-exe", "get it"),
+        ("file", "/no/such/file", "get it"),
     ]
+
+
+def test_of_alternatives_one_is_enough_and_all_are_named_where_none_is_here() -> None:
+    needs = NeedsSpec(executables=("no-such-exe | sh",), files=("/no/such/file | /nor/this",), install="get it")
+    assert [one.name for one in availability(_needing(needs))] == ["/no/such/file or /nor/this"]
 
 
 def test_a_target_that_needs_nothing_is_available() -> None:

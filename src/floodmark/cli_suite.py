@@ -1,0 +1,229 @@
+"""`floodmark suite`: joins what chooses, runs, keeps and shows the rows. It measures and decides nothing itself."""
+
+import datetime as dt
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from floodmark.analysis.judge import judge
+from floodmark.analysis.suite import found_of, unlike_expected
+from floodmark.campaign.campaign import Campaign
+from floodmark.campaign.settle import settle
+from floodmark.campaign.suite import Suite
+from floodmark.campaign.suite_plan import again, chosen, refreshed, rows_of
+from floodmark.core.environment import host_facts, machine_facts, versions_of
+from floodmark.core.errors import FloodmarkError, InterruptedRunError, InvalidRunError, UsageError
+from floodmark.core.open_files import raise_open_files_limit
+from floodmark.core.run_folder import RunFolder, RunStatus
+from floodmark.core.suite import RowState, SuiteAsked, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
+from floodmark.core.suite_folder import SuiteFolder, new_suite_path
+from floodmark.core.target import TargetSpec
+from floodmark.report.build import build_report
+from floodmark.report.suite_live import SuiteLive, plan_words
+from floodmark.report.suite_page import suite_page
+from floodmark.report.suite_tables import print_suite
+from floodmark_deploy.local import LocalShell
+from floodmark_deploy.zoo import list_targets
+
+NEW_ONLY = ("--table", "--requests", "--hold", "--duration", "--workers", "--out")
+"""What is said when a suite begins; one that goes on has it already."""
+
+
+def _option(words: str, *names: str, default: str = "", **more: Any) -> Any:
+    return typer.Option(*names, help=f"{words} {default}".rstrip(), show_default=False, **more)
+
+
+def suite(  # noqa: PLR0913 - one parameter per option
+    patterns: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATTERN", help="Which targets, as in 'flask-*'; none: all.", show_default=False),
+    ] = None,
+    table: Annotated[
+        str, _option("a: how many at once; b: how many per second.", metavar="a|b", default="[default: both]")
+    ] = "",
+    requests: Annotated[
+        int | None, _option("Requests of the bursts of table a.", metavar="N", default="[default: 1000]")
+    ] = None,
+    hold: Annotated[
+        float | None, _option("Seconds each of these is held.", metavar="SECONDS", default="[default: 2]")
+    ] = None,
+    duration: Annotated[
+        float | None,
+        _option(
+            "Seconds of each closed loop of table b; 60 for the record.", metavar="SECONDS", default="[default: 5]"
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        _option(
+            "Locust workers; more where the connections are too many for so few.", metavar="N", default="[default: 1]"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, _option("Suite folder.", metavar="FOLDER", default="[default: a new one under runs/]")
+    ] = None,
+    resume: Annotated[
+        Path | None, _option("Go on with the suite in this folder: what is done is not run again.", metavar="FOLDER")
+    ] = None,
+    report: Annotated[
+        Path | None, _option("Judge and show the suite in this folder again; nothing is run.", metavar="FOLDER")
+    ] = None,
+    markdown: Annotated[Path | None, _option("Write the results as a Markdown page, too.", metavar="FILE")] = None,
+) -> None:
+    """Measures many targets, one after another, beside what was published.
+
+    Ctrl-C keeps what is done. Exit code 1: a row failed, or is unlike what its target's file expects; 3: one does not
+    count.
+    """
+    given = (table, requests, hold, duration, workers, out)
+    if markdown is not None and not (markdown.parent.is_dir() and os.access(markdown.parent, os.W_OK)):
+        raise UsageError(f"--markdown {markdown}: {markdown.parent} is no folder that can be written to")
+    if resume is not None or report is not None:
+        _prove_nothing_else(resume, report, patterns, given)
+    if report is not None:
+        raise typer.Exit(report_suite(report, markdown))
+    if resume is not None:
+        folder = SuiteFolder(resume)
+        record = _going_on(folder.read())
+    else:
+        folder = SuiteFolder(out or new_suite_path())
+        record = _begun(
+            SuiteAsked(
+                patterns=tuple(patterns or ()), tables=_tables(table), **_numbers(requests, hold, duration, workers)
+            )
+        )
+        folder.create()
+    raise typer.Exit(_run(record, folder, markdown))
+
+
+def report_suite(path: Path, markdown: Path | None = None, *, json_to: str = "") -> int:
+    """Judges every run of a suite again from what it recorded, and shows the tables, or ``suite.json``."""
+    folder = SuiteFolder(path)
+    record, specs = folder.read(), _specs()
+    rows = tuple(_judged_again(refreshed(row, specs.get(row.target)), folder) for row in record.rows)
+    record = replace(record, rows=rows)
+    folder.write(record)
+    if json_to == "-":
+        print(folder.text(), end="")
+        return exit_code_of(record)
+    if json_to:
+        _write("--json", Path(json_to), folder.text())
+    return _show(record, folder, markdown)
+
+
+def _run(record: SuiteRecord, folder: SuiteFolder, markdown: Path | None) -> int:
+    raise_open_files_limit()
+    err = Console(stderr=True)
+    pending = tuple(row for row in record.rows if row.state is RowState.PENDING)
+    err.print(f"{plan_words(pending)}, into {folder.path}", highlight=False, soft_wrap=True)
+    try:
+        with LocalShell() as shell, SuiteLive(err) as view:
+            campaign = Suite(
+                measure=lambda plan: Campaign(shell, view).run(plan),
+                judge=_judge,
+                settle=settle,
+                store=folder,
+                view=view,
+            )
+            record = campaign.run(record, _specs())
+    except KeyboardInterrupt:
+        _show(folder.read(), folder, markdown)
+        raise InterruptedRunError(
+            f"interrupted; what is done is kept: `floodmark suite --resume {folder.path}` goes on"
+        ) from None
+    return _show(record, folder, markdown)
+
+
+def _show(record: SuiteRecord, folder: SuiteFolder, markdown: Path | None) -> int:
+    print_suite(record, Console(soft_wrap=False, highlight=False), folder=str(folder.path))
+    if markdown is not None:
+        _write("--markdown", markdown, suite_page(record))
+    return exit_code_of(record)
+
+
+def _write(flag: str, path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{flag} {path}: cannot be written: {error.strerror}") from None
+
+
+def exit_code_of(record: SuiteRecord) -> int:
+    """130 interrupted; 1 where a row failed or is unlike what its target's file expects; 3 where one is not valid."""
+    if record.status is RunStatus.INTERRUPTED:
+        return InterruptedRunError.exit_code
+    if any(row.state is RowState.FAILED or unlike_expected(row) for row in record.rows):
+        return FloodmarkError.exit_code
+    return InvalidRunError.exit_code if any(row.found and not row.found.valid for row in record.rows) else 0
+
+
+def _judge(folder: RunFolder) -> SuiteFound:
+    return found_of(build_report(folder).document)
+
+
+def _judged_again(row: SuiteRow, folder: SuiteFolder) -> SuiteRow:
+    """The row with its run's verdict as this version finds it, or as it was found where its folder was taken away."""
+    run = RunFolder(folder.path / row.folder)
+    if row.state is not RowState.DONE or not (run.path / "run.json").exists():
+        return row
+    return replace(row, found=found_of(judge(run.read()).document))
+
+
+def _specs() -> dict[str, TargetSpec]:
+    return {spec.name: spec for spec in list_targets()}
+
+
+def _begun(asked: SuiteAsked) -> SuiteRecord:
+    specs = chosen(list_targets(), asked.patterns)
+    rows = rows_of(specs, asked)
+    if not rows:
+        raise UsageError("none of these targets has a row in table b; `floodmark suite --table a` takes any target")
+    return SuiteRecord(
+        started_utc=dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds"),
+        asked=asked,
+        rows=rows,
+        versions=versions_of(sorted({name for spec in specs for name in spec.needs.distributions})),
+        host=host_facts() | machine_facts(),
+        command=("floodmark", *sys.argv[1:]),
+    )
+
+
+def _going_on(record: SuiteRecord) -> SuiteRecord:
+    """The record with every row pending that is not done: failed, not run, or not valid."""
+    specs = _specs()
+    rows = (refreshed(row, specs.get(row.target)) for row in record.rows)
+    return replace(record, rows=tuple(row if row.counts else again(row) for row in rows))
+
+
+def _tables(table: str) -> tuple[SuiteTable, ...]:
+    if not table:
+        return tuple(SuiteTable)
+    try:
+        return (SuiteTable(table),)
+    except ValueError:
+        raise UsageError(f"--table {table!r}: there are a (how many at once) and b (how many per second)") from None
+
+
+def _numbers(requests: int | None, hold: float | None, duration: float | None, workers: int | None) -> dict[str, Any]:
+    if workers is not None and not 1 <= workers <= 64:  # noqa: PLR2004 as for `floodmark run`
+        raise UsageError(f"--workers {workers}: give a number from 1 to 64")
+    named = {"requests": requests, "hold_s": hold, "duration_s": duration, "workers": workers}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _prove_nothing_else(
+    resume: Path | None, report: Path | None, patterns: list[str] | None, given: tuple[Any, ...]
+) -> None:
+    flag = "--resume" if resume is not None else "--report"
+    if resume is not None and report is not None:
+        raise UsageError("--resume and --report: give one of them; --resume shows the tables at its end")
+    if patterns:
+        raise UsageError(f"{flag} takes the targets of the suite in its folder: leave {patterns[0]!r} out")
+    for name, value in zip(NEW_ONLY, given, strict=True):
+        if value not in (None, ""):
+            raise UsageError(f"{flag} goes by what the suite in its folder was asked for: leave {name} out")

@@ -1,0 +1,79 @@
+"""What a published study saw of a target, as its ``target.toml`` quotes it under ``[suite]``. No figure of ours."""
+
+from dataclasses import dataclass
+
+from floodmark.core.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedCeiling:
+    """A row of table A: how many requests at once. `ceiling` 0: none was served; None with `all`: nothing bounded them.
+
+    `saw` is what the study saw, in words. `differs` says why today's figure is another, where it is.
+    """
+
+    row: str
+    saw: str = ""
+    ceiling: int | None = None
+    all: bool = False
+    differs: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuses what contradicts itself."""
+        if self.all and self.ceiling is not None:
+            raise ValueError(f"{self.row}: all and a ceiling: give one of them")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedRate:
+    """A row of table B: `requests_per_s` with the `mean_s` and `max_s` of a request, over so many `connections`.
+
+    `hold_s` is what a handler takes. `failures` are the kinds that belong to this system under this load. A row
+    without figures is an answer to another row.
+    """
+
+    row: str
+    saw: str = ""
+    requests_per_s: float | None = None
+    mean_s: float | None = None
+    max_s: float | None = None
+    connections: int = 2_000
+    hold_s: float = 0.1
+    failures: tuple[str, ...] = ()
+    differs: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuses a kind of failure that there is not."""
+        prove_failures(self.failures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteSpec:
+    """How a target takes part in the suite. Its burst in table A, where the usual one makes no sense; its rows.
+
+    `timeout_s` is how long the burst is waited for; None: as for any burst, three holds.
+    """
+
+    requests: int | None = None
+    hold_s: float | None = None
+    timeout_s: float | None = None
+    a: tuple[PublishedCeiling, ...] = ()
+    b: tuple[PublishedRate, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses a load of nothing, and two rows of one name, which could not be told apart."""
+        for name in ("requests", "hold_s", "timeout_s"):
+            if (value := getattr(self, name)) is not None and value <= 0:
+                raise ValueError(f"{name} {value:g}: give a number above 0")
+        for rows in (self.a, self.b):
+            names = [entry.row for entry in rows]
+            if len(set(names)) < len(names):
+                raise ValueError(f"row {max(names, key=names.count)!r} is there twice")
+
+
+def prove_failures(kinds: tuple[str, ...]) -> None:
+    """Raises `ValueError` for a kind of failure that there is not."""
+    known = [outcome.value for outcome in Outcome if outcome.failed]
+    for kind in kinds:
+        if kind not in known:
+            raise ValueError(f"failures has {kind!r}: give kinds of failure: {' '.join(known)}")

@@ -1,0 +1,75 @@
+"""The suite's folder: ``suite.json``, and a run folder for each row below it. It keeps; it measures nothing."""
+
+import datetime as dt
+import json
+import os
+from pathlib import Path
+
+from floodmark.core.codec import from_plain, to_plain
+from floodmark.core.errors import RunFolderError, WireError
+from floodmark.core.run_folder import RUNS_FOLDER
+from floodmark.core.suite import SUITE_FORMAT, SuiteRecord
+
+SUITE = "suite.json"
+
+
+def new_suite_path() -> Path:
+    """A name under ``runs/`` that begins with the time, as those of single runs do."""
+    stamp = dt.datetime.now(tz=dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+    return Path(RUNS_FOLDER) / f"{stamp}-suite-{os.getpid()}"
+
+
+class SuiteFolder:
+    """One suite's folder. One writer; readable at any moment."""
+
+    def __init__(self, path: Path) -> None:
+        """Names the folder; `create` or `read` comes next."""
+        self.path = path
+
+    @property
+    def is_there(self) -> bool:
+        """The folder holds a suite."""
+        return (self.path / SUITE).is_file()
+
+    def create(self) -> None:
+        """Makes the folder. Raises `RunFolderError` where it has anything in it, or cannot be made."""
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise RunFolderError(f"{self.path}: is not empty; give --out a new folder, or go on with --resume")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: cannot be made: {error.strerror}") from None
+
+    def write(self, record: SuiteRecord) -> None:
+        """Replaces ``suite.json``, whole or not at all."""
+        beside = self.path / f".{SUITE}.{os.getpid()}"
+        beside.write_text(json.dumps(to_plain(record), indent=2) + "\n", encoding="utf-8")
+        beside.replace(self.path / SUITE)
+
+    def text(self) -> str:
+        """``suite.json`` as it is."""
+        return (self.path / SUITE).read_text(encoding="utf-8")
+
+    def read(self) -> SuiteRecord:
+        """What was kept. Raises `RunFolderError` where there is no suite, or one of another format."""
+        file = self.path / SUITE
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunFolderError(f"{self.path}: not a suite's folder, it has no {SUITE}") from None
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"{file}: cannot be read: {error}") from None
+        if not isinstance(data, dict) or data.get("format") != SUITE_FORMAT:
+            raise RunFolderError(f"{file}: a suite of another format; this version reads format {SUITE_FORMAT}")
+        try:
+            return from_plain(SuiteRecord, data, str(file))
+        except WireError as error:
+            raise RunFolderError(str(error)) from None
+
+    def free_name(self, key: str) -> str:
+        """A folder name for a row's run: its key, with a number where an earlier try left one."""
+        name, number = key, 1
+        while (self.path / name).exists():
+            number += 1
+            name = f"{key}-{number}"
+        return name

@@ -1,0 +1,104 @@
+"""What a suite looks like while it goes on: a line for each row that is done, and the one under way below them."""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from floodmark.core.suite import RowState, SuiteRow, SuiteTable
+from floodmark.report.live import BAR_CELLS, REDRAW_EVERY_S, LiveState, table
+from floodmark.report.suite_words import TITLES, name_words, note, result_words
+from floodmark.report.words import printable
+
+BAD = "bold red"
+
+
+class SuiteLive:
+    """Shows rows as they begin and end; on a terminal also how the one under way goes, redrawn in place."""
+
+    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives monotonic seconds."""
+        self._console = console
+        self._clock = clock
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._head = Text()
+        self._place = ""
+        self._began_s = self._ends_s = clock()
+        self._shown_s: float | None = None
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def begin(self, row: SuiteRow, number: int, rows: int, left_s: float) -> None:
+        """See `SuiteView.begin`."""
+        self._began_s = self._clock()
+        self._ends_s = self._began_s + left_s
+        self._place = f"[{number:>{len(str(rows))}}/{rows}]"
+        self._head = Text.assemble((self._place, "dim"), f" {name_words(row)}: {TITLES[row.table].lower()}")
+        if self._live is None:
+            self._line(f"{self._place} {name_words(row)}: {TITLES[row.table].lower()}; {self._left_words()} left")
+        self._show(None)
+
+    def say(self, words: str) -> None:
+        """See `SuiteView.say`."""
+        self.update(LiveState(phase=words, elapsed_s=self._clock() - self._began_s))
+
+    def update(self, state: LiveState) -> None:
+        """The state of the run under way, as a `View` gets it."""
+        now_s = self._clock()
+        if self._shown_s is None or now_s - self._shown_s >= REDRAW_EVERY_S:
+            self._show(state)
+
+    def warn(self, words: str) -> None:
+        """Writes a line that stays, on a terminal above what is drawn."""
+        self._console.print(Text(printable(words)), soft_wrap=True)
+
+    def end(self, row: SuiteRow) -> None:
+        """See `SuiteView.end`."""
+        words, is_bad = result_words(row), bool(note(row)) or row.state is not RowState.DONE
+        if self._live is None:
+            self._line(f"{' ' * len(self._place)} {words}")
+            return
+        done = Text.assemble((self._place, "dim"), f" {name_words(row)}: ", (printable(words), BAD if is_bad else ""))
+        self._live.console.print(done, soft_wrap=False)
+
+    def _show(self, state: LiveState | None) -> None:
+        if self._live is None:
+            return
+        self._shown_s = self._clock()
+        head = Text.assemble(self._head, (f"   {self._left_words()} left", "dim"))
+        cells = max(1, min(BAR_CELLS, self._console.width - 2))
+        parts: list[RenderableType] = [head] if state is None else [head, table(state, cells)]
+        self._live.update(Group(*parts), refresh=True)
+
+    def _line(self, words: str) -> None:
+        self._console.print(Text(printable(words) if not words.startswith(" ") else words), soft_wrap=True)
+
+    def _left_words(self) -> str:
+        return left_words(self._ends_s - self._clock())
+
+
+def left_words(left_s: float) -> str:
+    """``about 12 min``, ``under a minute``: a guess is not given in seconds."""
+    minutes = round(left_s / 60)
+    return f"about {minutes} min" if minutes >= 1 else "under a minute"
+
+
+def plan_words(rows: tuple[SuiteRow, ...]) -> str:
+    """What lies ahead: ``46 runs for how many at once, 16 for how many per second``."""
+    counts = {table: sum(row.table is table for row in rows) for table in SuiteTable}
+    parts = [f"{number} for {TITLES[table].lower()}" for table, number in counts.items() if number]
+    total = sum(counts.values())
+    return f"{total} run{'s' * (total != 1)}: {', '.join(parts)}" if len(parts) > 1 else f"{total} runs"

@@ -1,0 +1,100 @@
+"""Which rows a suite has, and the run that each of them is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from floodmark.campaign.suite_plan import again, chosen, plan_of, refreshed, rows_of
+from floodmark.core.errors import UsageError
+from floodmark.core.published import PublishedCeiling, PublishedRate, SuiteSpec
+from floodmark.core.suite import RowState, SuiteAsked, SuiteTable
+from floodmark.core.target import RequestSpec, StartSpec, TargetSpec
+
+
+def spec_of(name, **suite):
+    return TargetSpec(name=name, summary="", start=StartSpec(command=("x",)), suite=SuiteSpec(**suite))
+
+
+PLAIN = spec_of("flask-plain")
+OWN_LOAD = spec_of("flask-own", requests=4, hold_s=1.0, timeout_s=12.0, a=(PublishedCeiling(row="F4", ceiling=1),))
+RATED = spec_of(
+    "go", b=(PublishedRate(row="T7", requests_per_s=19_644.0), PublishedRate(row="T8", connections=25_000, hold_s=0.0))
+)
+SPECS = (OWN_LOAD, PLAIN, RATED)
+
+
+def test_patterns_are_globs_over_names_and_none_means_all():
+    assert chosen(SPECS, ()) == SPECS
+    assert chosen(SPECS, ("flask-*",)) == (OWN_LOAD, PLAIN)
+    assert chosen(SPECS, ("go", "*plain")) == (PLAIN, RATED)
+
+
+def test_a_pattern_that_names_no_target_is_refused_with_what_lists_them():
+    with pytest.raises(UsageError, match=r"'flsk-.*floodmark targets"):
+        chosen(SPECS, ("go", "flsk-*"))
+
+
+def test_table_a_has_every_target_once_and_table_b_only_its_published_rows():
+    rows = rows_of(SPECS, SuiteAsked())
+    assert [row.key for row in rows] == ["a-flask-own", "a-flask-plain", "a-go", "b-T7-go", "b-T8-go"]
+    assert [row.key for row in rows_of(SPECS, SuiteAsked(tables=(SuiteTable.THROUGHPUT,)))] == ["b-T7-go", "b-T8-go"]
+
+
+def test_a_targets_own_load_goes_before_the_one_that_was_asked_for():
+    own, plain, *_ = rows_of(SPECS, SuiteAsked(requests=200, hold_s=3.0))
+    assert (own.profile.requests, own.profile.hold_s, own.profile.timeout_s) == (4, 1.0, 12.0)
+    assert plan_of(own, OWN_LOAD, Path("x"), ()).profile() == own.profile
+    assert (plain.profile.requests, plain.profile.hold_s) == (200, 3.0)
+
+
+@pytest.mark.parametrize("suite", [{"requests": 0}, {"hold_s": 0.0}, {"timeout_s": -1.0}])
+def test_a_load_of_nothing_is_refused(suite):
+    with pytest.raises(ValueError, match="give a number above 0"):
+        SuiteSpec(**suite)
+
+
+def test_rows_that_could_not_be_told_apart_or_contradict_themselves_are_refused():
+    with pytest.raises(ValueError, match="'T7' is there twice"):
+        SuiteSpec(b=(PublishedRate(row="T7"), PublishedRate(row="T7")))
+    with pytest.raises(ValueError, match="all and a ceiling"):
+        PublishedCeiling(row="A8", all=True, ceiling=40)
+    with pytest.raises(ValueError, match="failures has 'timeout'"):
+        PublishedRate(row="T9", failures=("timeout",))
+
+
+def test_connections_beyond_one_process_are_spread_over_workers():
+    *_, usual, many = rows_of((RATED,), SuiteAsked())
+    assert (usual.profile.connections, usual.workers) == (2_000, 1)
+    assert (many.profile.connections, many.workers) == (25_000, 3)
+
+
+def test_a_burst_asks_as_its_target_does_and_a_closed_loop_asks_health_and_reads_the_body(tmp_path):
+    burst, usual, at_once = rows_of((RATED,), SuiteAsked(duration_s=60.0))
+    plan = plan_of(burst, RATED, tmp_path, ())
+    assert (plan.kind, plan.request, plan.profile()) == ("burst", RATED.request, burst.profile)
+    plan = plan_of(usual, RATED, tmp_path, ())
+    assert (plan.kind, plan.request) == ("closed", RequestSpec(path="/health", contains="ok"))
+    assert plan.profile() == usual.profile
+    assert (usual.profile.duration_s, usual.profile.timeout_s) == (60.0, 2.0)
+    assert plan_of(at_once, RATED, tmp_path, ()).request.path == "/health?hold=0"
+
+
+def test_the_hold_of_a_server_that_cannot_be_told_is_measured(tmp_path):
+    deaf = replace(PLAIN, request=RequestSpec(path="/slow"))
+    (row,) = rows_of((deaf,), SuiteAsked())
+    assert plan_of(row, deaf, tmp_path, ()).measures_hold
+
+
+def test_a_row_takes_what_is_known_of_its_target_from_its_file_of_today():
+    row, *_ = rows_of((OWN_LOAD,), SuiteAsked())
+    today = spec_of("flask-own", a=(PublishedCeiling(row="F4", ceiling=1, differs="a word more"),))
+    assert refreshed(row, today).ceilings[0].differs == "a word more"
+    assert refreshed(row, None) == row
+    _, rated, _ = rows_of((RATED,), SuiteAsked())
+    assert refreshed(rated, spec_of("go", b=(PublishedRate(row="T7", saw="more"),))).rate.saw == "more"
+
+
+def test_a_row_that_is_run_again_forgets_its_last_try():
+    row, *_ = rows_of((PLAIN,), SuiteAsked())
+    assert again(replace(row, state=RowState.FAILED, reason="it died", folder="a-flask-plain", took_s=1.0)) == row
