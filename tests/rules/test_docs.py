@@ -23,7 +23,7 @@ from floodmark.core.places import Place
 from floodmark.core.profile import BurstProfile
 from floodmark.core.run_folder import HoldProbe, Manifest, RunStatus
 from floodmark.core.target import ExpectSpec
-from floodmark_agent.cli import _parser as agent_parser
+from floodmark_agent.options import parser as agent_parser
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
