@@ -7,8 +7,9 @@ from typing import Any, Protocol
 from floodmark.core import messages
 from floodmark.core.codec import from_plain
 from floodmark.core.errors import TargetError, WireError
-from floodmark.core.messages import Hello, Ping, Pong, Watch, Watching
+from floodmark.core.messages import Hello, Mark, Ping, Pong, Watch, Watching
 from floodmark.core.sample import Sample, TargetLimits
+from floodmark_agent.budget import Budget, DumpPace
 from floodmark_agent.bus import Incoming
 from floodmark_agent.outbox import BATCH_SAMPLES, FLUSH_EVERY_S, Outbox
 from floodmark_agent.sampler import Reader, Sampler
@@ -53,12 +54,19 @@ class Agent:
     """Says hello every second and does what the master asks, until told to stop. One thread."""
 
     def __init__(
-        self, *, link: Link, hello: Hello, open_target: Callable[[], Watched], clock: Callable[[], float]
+        self,
+        *,
+        link: Link,
+        hello: Hello,
+        open_target: Callable[[], Watched],
+        budget: Budget,
+        clock: Callable[[], float],
     ) -> None:
         """`open_target` finds the target; it raises `TargetError` where there is none."""
         self._link = link
         self._hello = hello
         self._open_target = open_target
+        self._budget = budget
         self._clock = clock
         self._target: Watched | None = None
         self._sampler: Sampler | None = None
@@ -91,12 +99,19 @@ class Agent:
                 self._watch(from_plain(Watch, incoming.data, incoming.kind).beat_s)
             elif incoming.kind == messages.REST:
                 self._rest()
+            elif incoming.kind == messages.MARK:
+                self._mark(from_plain(Mark, incoming.data, incoming.kind))
         except WireError as error:
             _LOG.warning("a message is dropped: %s", error)
 
     def _pong(self, ping: Ping, received_s: float) -> None:
         pong = Pong(sequence=ping.sequence, ping_sent_s=ping.sent_s, received_s=received_s, sent_s=self._clock())
         self._link.send(messages.PONG, pong)
+
+    def _mark(self, mark: Mark) -> None:
+        _LOG.info("mark: %.60s", mark.what)
+        if self._sampler is not None:
+            self._sampler.mark()
 
     def _watch(self, beat_s: float) -> None:
         self._rest()
@@ -113,7 +128,8 @@ class Agent:
         self._answer(Watching(problem=None, limits=target.limits(), notes=target.notes()))
         _LOG.info("watching, a sample every %g s", beat_s)
         self._target = target
-        self._sampler = Sampler(target, beat_s=beat_s, clock=self._clock)
+        pace = DumpPace(self._budget, clock=self._clock)
+        self._sampler = Sampler(target, beat_s=beat_s, pace=pace, clock=self._clock)
 
     def _refuse(self, problem: str) -> None:
         _LOG.warning("cannot watch: %s", problem)

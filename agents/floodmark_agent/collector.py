@@ -1,72 +1,94 @@
-"""One reading of all there is to read about a target, most urgent first. It knows no beat and no bus."""
+"""All there is to read about one target in one network namespace. It knows no beat, no budget and no bus."""
 
 import errno
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from floodmark.core.errors import TargetError, WireError
-from floodmark.core.sample import ConnectionCounts, ListenerSample, NetCounters, ProcessSample, TargetLimits
-from floodmark_agent.inet_diag import read_connections, read_listeners
-from floodmark_agent.limits import read_limits
+from floodmark.core.sample import ConnectionCounts, TargetLimits
+from floodmark_agent.inet_diag import TcpListener, read_connections, read_listeners
+from floodmark_agent.limits import CGROUPS, read_limits
+from floodmark_agent.listeners import ListenerReader
+from floodmark_agent.namespace import inside, network_of
 from floodmark_agent.netlink import DiagSocket
-from floodmark_agent.netstat import read_counters
+from floodmark_agent.netstat import CounterReader
+from floodmark_agent.proc import ROOT
 from floodmark_agent.processes import ProcessReader
+from floodmark_agent.sampler import Glance
 from floodmark_agent.target import Target
-from floodmark_agent.unix_diag import UnixListener, read_unix_listeners
+from floodmark_agent.unix_diag import read_unix_listeners
 
 _LOG = logging.getLogger(__name__)
 # The kernel's answers where the module for a socket family is neither built in nor loadable.
 _NOT_THERE = {errno.ENOENT, errno.EINVAL, errno.EPROTONOSUPPORT, errno.EOPNOTSUPP}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What was read; `socket_s` is the middle of the connection dump on the agent's clock."""
-
-    socket_s: float
-    listeners: tuple[ListenerSample, ...]
-    connections: tuple[ConnectionCounts, ...]
-    processes: tuple[ProcessSample, ...] | None
-    counters: NetCounters | None
-
-
 class Collector:
-    """Reads one target again and again. `open_collector` makes one; `close` gives its socket back."""
+    """Reads one target again and again; `close` gives its socket and files back.
 
-    def __init__(self, *, target: Target, diag: DiagSocket, clock: Callable[[], float], sees_unix: bool) -> None:
+    `network_pid` is a process in the network namespace that is looked into, None for this process' own.
+    """
+
+    def __init__(
+        self, target: Target, *, network_pid: int | None, clock: Callable[[], float], proc: str = ROOT
+    ) -> None:
+        """Opens the sockets. Raises `TargetError` where the kernel cannot be asked."""
         self._target = target
-        self._diag = diag
+        self._network_pid = network_pid
         self._clock = clock
-        self._sees_unix = sees_unix
-        self._processes = ProcessReader()
-        self._ports: tuple[int, ...] = (target.port,)
+        self._proc = proc
+        self._network = network_of(network_pid, proc)
+        self._diag = _open_diag(network_pid, proc)
+        self._counters = CounterReader(network_pid, proc)
+        self._processes = ProcessReader(proc)
+        self._ports: tuple[int, ...] = ()
+        try:
+            self._sees_unix = _has_unix(self._diag)
+            self._listeners = ListenerReader(self._diag, sees_unix=self._sees_unix, clock=clock)
+            tcp, unix = self._listeners.read(target.owns)
+            target.find(tcp, unix)
+            self._ports = target.ports(tcp)
+        except (OSError, WireError) as error:
+            self.close()
+            raise TargetError(f"the kernel's sockets cannot be read: {error}; `modprobe tcp_diag` may help") from None
+        except TargetError:
+            self.close()
+            raise
 
-    def find(self) -> None:
-        """Finds the target. Raises `TargetError` where there is nothing to watch."""
-        tcp, unix = read_listeners(self._diag), self._read_unix()
-        self._target.find(tcp, unix)
-        self._ports = self._target.ports(tcp)
+    def is_lost(self) -> bool:
+        """True where the target had processes and all of them are gone, or in other network namespaces by now."""
+        if self._target.has_ended:
+            return True
+        pids = self._target.pids
+        return bool(pids) and all(network_of(pid, self._proc) not in {self._network, None} for pid in pids)
 
-    def read(self) -> Reading:
-        """One reading. Raises `OSError` or `WireError` where the kernel does not answer as it should."""
+    def glance(self) -> Glance:
+        """The cheap figures. Raises `OSError` or `WireError` where the kernel does not answer as it should."""
         began_s = self._clock()
-        connections = read_connections(self._diag, self._ports)
-        socket_s = (began_s + self._clock()) / 2
-        tcp, unix = read_listeners(self._diag), self._read_unix()
+        tcp, unix = self._listeners.read(self._target.owns)
+        looked_s = (began_s + self._clock()) / 2
         self._target.refresh(tcp, unix)
         self._ports = self._target.ports(tcp)
-        return Reading(
-            socket_s=socket_s,
+        return Glance(
+            looked_s=looked_s,
             listeners=self._target.listeners(tcp, unix),
-            connections=connections,
             processes=None if self._target.root is None else self._processes.read(self._target.pids),
-            counters=self._counters(),
+            counters=self._counters.read(),
         )
+
+    def count(self) -> tuple[ConnectionCounts, ...]:
+        """All connections of the ports that the last glance saw. Raises as `glance` does."""
+        return read_connections(self._diag, self._ports) if self._ports else ()
 
     def limits(self) -> TargetLimits | None:
         """The limits in force; None where the target's first process is not known."""
-        return None if self._target.root is None else read_limits(self._target.root)
+        root = self._target.root
+        if root is None:
+            return None
+        try:
+            return inside(self._network_pid, lambda: read_limits(root, self._proc, CGROUPS), self._proc)
+        except OSError:
+            return None
 
     def notes(self) -> tuple[str, ...]:
         """What cannot be seen, and what would help."""
@@ -74,35 +96,31 @@ class Collector:
         return (*self._target.notes, *unseen)
 
     def close(self) -> None:
-        """Gives the socket back."""
+        """Gives the socket and the files back."""
         self._diag.close()
-
-    def _read_unix(self) -> tuple[UnixListener, ...]:
-        return read_unix_listeners(self._diag) if self._sees_unix else ()
-
-    def _counters(self) -> NetCounters | None:
-        # The sockets that are dumped are those of this process' namespace: it stands in for a target that has ended.
-        return read_counters(self._target.root) or read_counters(None)
+        self._counters.close()
+        self._processes.close()
+        self._target.close()
 
 
-def open_collector(port: int, *, pid: int | None, clock: Callable[[], float]) -> Collector:
-    """A collector whose target is found. Raises `TargetError` where there is none, or the kernel cannot be asked."""
+def listeners_of(network_pid: int | None, proc: str = ROOT) -> tuple[TcpListener, ...]:
+    """The LISTEN rows of a process' network namespace. Raises `TargetError` where they cannot be read."""
+    diag = _open_diag(network_pid, proc)
     try:
-        diag = DiagSocket()
-    except OSError as error:
-        raise TargetError(f"this kernel has no sock_diag ({error.strerror}); `modprobe tcp_diag` may load it") from None
-    try:
-        read_listeners(diag)
-        target = Target(port, pid=pid, clock=clock)
-        collector = Collector(target=target, diag=diag, clock=clock, sees_unix=_has_unix(diag))
-        collector.find()
+        return read_listeners(diag)
     except (OSError, WireError) as error:
-        diag.close()
         raise TargetError(f"the kernel's sockets cannot be read: {error}; `modprobe tcp_diag` may help") from None
-    except TargetError:
+    finally:
         diag.close()
-        raise
-    return collector
+
+
+def _open_diag(network_pid: int | None, proc: str) -> DiagSocket:
+    try:
+        return inside(network_pid, DiagSocket, proc)
+    except OSError as error:
+        if network_pid is not None:
+            raise TargetError(f"the network namespace of process {network_pid} cannot be entered: {error}") from None
+        raise TargetError(f"this kernel has no sock_diag ({error.strerror}); `modprobe tcp_diag` may load it") from None
 
 
 def _has_unix(diag: DiagSocket) -> bool:

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable
 
-from floodmark_agent.proc import ROOT, list_numbers, read_link
+from floodmark_agent.proc import ROOT, list_names, read_link
 
 _PREFIX, _SUFFIX = "socket:[", "]"
 
 
-def held_sockets(pid: int, proc: str = ROOT) -> frozenset[int] | None:
-    """The inodes of the sockets that a process has open; None where it is gone or may not be looked into.
+def held_sockets(pid: int, proc: str = ROOT, most: int | None = None) -> frozenset[int] | None:
+    """The inodes of the sockets that a process has open, among its `most` lowest descriptors where that is given.
 
-    Listing another user's descriptors takes CAP_DAC_READ_SEARCH, following them CAP_SYS_PTRACE.
+    None where it is gone or may not be looked into: listing another user's descriptors takes CAP_DAC_READ_SEARCH,
+    following them CAP_SYS_PTRACE.
     """
-    descriptors = list_numbers(f"{proc}/{pid}/fd")
+    descriptors = list_names(f"{proc}/{pid}/fd", most)
     if descriptors is None:
         return None
     inodes = set()
@@ -34,13 +35,15 @@ def parse_socket_link(link: str) -> int | None:
     return int(number) if number.isascii() and number.isdecimal() else None
 
 
-def find_holders(inodes: Iterable[int], pids: Iterable[int], proc: str = ROOT) -> tuple[dict[int, set[int]], list[int]]:
-    """Who of `pids` holds which of `inodes`, and those that could not be looked into."""
+def find_holders(
+    inodes: Iterable[int], pids: Iterable[int], proc: str = ROOT, most: int | None = None
+) -> tuple[dict[int, set[int]], list[int]]:
+    """Who of `pids` holds which of `inodes`, and those that could not be looked into; `most` as in `held_sockets`."""
     wanted = frozenset(inodes)
     holders: dict[int, set[int]] = {}
     unreadable = []
     for pid in pids:
-        held = held_sockets(pid, proc)
+        held = held_sockets(pid, proc, most)
         if held is None:
             unreadable.append(pid)
             continue

@@ -4,7 +4,10 @@ The records are those of ``include/uapi/linux/inet_diag.h``, the filter's rules 
 ``net/ipv4/inet_diag.c``. A dump is no snapshot: the kernel walks its table bucket by bucket.
 """
 
+import dataclasses
+import errno
 import functools
+import itertools
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +15,7 @@ from dataclasses import dataclass
 
 from floodmark.core.errors import WireError
 from floodmark.core.sample import ConnectionCounts
-from floodmark_agent.netlink import DiagSocket, Rows, attribute
+from floodmark_agent.netlink import HEADER, TCPDIAG_GETSOCK, DiagSocket, Rows, attribute
 
 # include/net/tcp_states.h
 _ESTABLISHED, _SYN_RECV, _FIN_WAIT1, _FIN_WAIT2, _TIME_WAIT = 1, 3, 4, 5, 6
@@ -22,26 +25,32 @@ _CONNECTION_STATES = (
     *(_TIME_WAIT, _CLOSE_WAIT, _LAST_ACK, _CLOSING),
 )
 
-# struct inet_diag_req_v2: family, protocol, extensions, padding, states; then struct inet_diag_sockid, all zero = any.
-_REQUEST = struct.Struct("=BBBxI48x")
+# struct inet_diag_req, of the older request that answers for both families: family and the next two bytes unused,
+# extensions; struct inet_diag_sockid (source port in network order, the rest 0 = any); states, and a field unused.
+_REQUEST = struct.Struct("=4xH46xI4x")
+# struct inet_diag_req_v2 up to its inet_diag_sockid: family, protocol, extensions, padding, states.
+_EXACT = struct.Struct("=BBBxI")
 _REQ_BYTECODE = 1
 # enum in inet_diag.h. The pair S_GE, S_LE is as old as the filter; S_EQ is not known to every kernel in use.
 _BC_JMP, _BC_S_GE, _BC_S_LE = 1, 2, 3
 # struct inet_diag_bc_op: code, yes, no; a comparison's port stands in the `no` of a second one.
 _OP = struct.Struct("=BBH")
 
-# struct inet_diag_msg behind its header: state, source port (network order), rqueue, inode. The rest is skipped.
-_ROW_FORMAT = "=16xxBxxH50xI8xI"
-_ROW = struct.Struct(_ROW_FORMAT)
+# struct inet_diag_msg behind its header: where state, source port (network order), rqueue, wqueue and inode stand.
+_STATE, _PORT = HEADER.size + 1, HEADER.size + 4
+_RQUEUE, _WQUEUE, _INODE = HEADER.size + 56, HEADER.size + 60, HEADER.size + 68
+_ROW_BYTES = HEADER.size + 72
+_IDENTITY = slice(4, 52)
 # family, state, source port, source address, rqueue, wqueue, inode
 _LISTEN_ROW = struct.Struct("=BBxxHxx16s32xII4xI")
 
-FAMILIES = (socket.AF_INET, socket.AF_INET6)
 MAX_PORTS = 100
 """The most ports one filter asks for; a jump's offset would allow about 3,000."""
 
-Row = tuple[int, int, int, int]
-"""State, source port in network order, rqueue, inode."""
+# A row's place as one byte: eight times its state, 4 where something written is not taken, 2 where it has an inode, 1
+# where it has something to read.
+_STATE_KEYS = bytes((state << 3) & 0xFF for state in range(256))
+_HAS_WQUEUE, _HAS_INODE, _HAS_RQUEUE = (bytes([0]) + bytes([bit]) * 255 for bit in (4, 2, 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,8 @@ class TcpListener:
     inode: int
     depth: int
     limit: int
+    identity: bytes = dataclasses.field(default=b"", compare=False, repr=False)
+    """Its struct inet_diag_sockid: addresses, ports, interface and cookie."""
 
     @property
     def address(self) -> str:
@@ -63,25 +74,40 @@ class TcpListener:
 
 def read_connections(diag: DiagSocket, ports: Sequence[int]) -> tuple[ConnectionCounts, ...]:
     """All connections to `ports` on this host, IPv4 and IPv6, counted per port in the order asked."""
-    answer = [rows for family in FAMILIES for rows in diag.dump(connections_request(family, tuple(ports)))]
-    return count_connections(ports, answer)
+    return diag.fold(connections_request(tuple(ports)), lambda: Tally(ports), TCPDIAG_GETSOCK).counts()
 
 
 def read_listeners(diag: DiagSocket) -> tuple[TcpListener, ...]:
     """All LISTEN rows of this network namespace, each with its depth and limit."""
-    return tuple(row for family in FAMILIES for row in parse_listeners(diag.dump(listeners_request(family))))
+    return tuple(parse_listeners(diag.dump(listeners_request(), TCPDIAG_GETSOCK)))
+
+
+def read_listener(diag: DiagSocket, row: TcpListener) -> TcpListener | None:
+    """One listener again; None where it is no longer there. It must not share its address with another."""
+    family = socket.AF_INET if row.family == "inet" else socket.AF_INET6
+    request = _EXACT.pack(family, socket.IPPROTO_TCP, 0, 0) + row.identity
+    try:
+        found = list(parse_listeners(diag.ask(request)))
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ESTALE}:
+            return None
+        raise
+    return found[0] if found and found[0].inode == row.inode else None
 
 
 @functools.lru_cache(maxsize=16)
-def connections_request(family: int, ports: tuple[int, ...]) -> bytes:
+def connections_request(ports: tuple[int, ...]) -> bytes:
     """The request for every connection whose own port is one of `ports`."""
     states = sum(1 << state for state in _CONNECTION_STATES)
-    return _REQUEST.pack(family, socket.IPPROTO_TCP, 0, states) + attribute(_REQ_BYTECODE, port_filter(ports))
+    if len(ports) == 1:
+        # Compared before the kernel gathers what a filter program may ask for.
+        return _REQUEST.pack(socket.htons(ports[0]), states)
+    return _REQUEST.pack(0, states) + attribute(_REQ_BYTECODE, port_filter(ports))
 
 
-def listeners_request(family: int) -> bytes:
-    """The request for every LISTEN socket; the kernel then walks its small table of listeners only."""
-    return _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 1 << _LISTEN)
+def listeners_request() -> bytes:
+    """The request for every LISTEN row."""
+    return _REQUEST.pack(0, 1 << _LISTEN)
 
 
 def port_filter(ports: Sequence[int]) -> bytes:
@@ -102,19 +128,6 @@ def port_filter(ports: Sequence[int]) -> bytes:
     return program
 
 
-def count_connections(ports: Sequence[int], answer: Iterable[Rows]) -> tuple[ConnectionCounts, ...]:
-    """Counts the connections of each port. Raises `WireError` where a row is cut short or of a port not asked for."""
-    tallies = {socket.htons(port): _Tally() for port in ports}
-    for rows in answer:
-        try:
-            _count(tallies, _unpack(rows))
-        except KeyError as error:
-            raise WireError(
-                f"sock_diag: a row of port {socket.ntohs(error.args[0])}, which was not asked for"
-            ) from None
-    return tuple(tallies[socket.htons(port)].counts(port) for port in ports)
-
-
 def parse_listeners(answer: Iterable[Rows]) -> Iterator[TcpListener]:
     """The LISTEN rows of an answer. Raises `WireError` where a row is cut short."""
     for rows in answer:
@@ -125,53 +138,97 @@ def parse_listeners(answer: Iterable[Rows]) -> Iterator[TcpListener]:
             if state == _LISTEN:
                 name, host = _host(family, source)
                 port = socket.ntohs(port)
-                yield TcpListener(family=name, host=host, port=port, inode=inode, depth=depth, limit=limit)
+                yield TcpListener(
+                    family=name,
+                    host=host,
+                    port=port,
+                    inode=inode,
+                    depth=depth,
+                    limit=limit,
+                    identity=bytes(body[_IDENTITY]),
+                )
 
 
-class _Tally:
-    """One port's running counts: slots and ints, because this is the innermost loop of the agent."""
+class Tally:
+    """Counts the connections of each port from the rows of a dump, by columns: a step of Python per datagram, not row.
 
-    __slots__ = ("abandoned", "abandoned_queue", "accept_queue", "closing", "half_open", "read", "time_wait", "unread")
+    A row of a port that was not asked for, or one that is cut short, raises `WireError`.
+    """
 
-    def __init__(self) -> None:
-        self.accept_queue = self.unread = self.read = self.half_open = 0
-        self.abandoned = self.abandoned_queue = self.closing = self.time_wait = 0
+    def __init__(self, ports: Sequence[int]) -> None:
+        self._ports = tuple(ports)
+        self._keys = {port: bytearray() for port in ports}
 
-    def counts(self, port: int) -> ConnectionCounts:
-        return ConnectionCounts(port=port, **{name: getattr(self, name) for name in self.__slots__})
+    def add(self, rows: Rows) -> None:
+        """Takes some rows in."""
+        if rows.stride < _ROW_BYTES:
+            raise WireError(f"sock_diag: TCP rows of {rows.stride} bytes, {_ROW_BYTES} are needed")
+        data, stride = rows.data, rows.stride
+        high, low, keys = data[_PORT::stride], data[_PORT + 1 :: stride], _row_keys(data, stride)
+        if high.count(high[:1]) == low.count(low[:1]) == len(keys):
+            self._of(high[0] << 8 | low[0]).extend(keys)
+            return
+        for first, second, key in zip(high, low, keys, strict=True):
+            self._of(first << 8 | second).append(key)
 
+    def counts(self) -> tuple[ConnectionCounts, ...]:
+        """The counts of each port, in the order asked."""
+        return tuple(_count(port, self._keys[port]) for port in self._ports)
 
-def _count(tallies: dict[int, _Tally], rows: Iterable[Row]) -> None:
-    for state, port, rqueue, inode in rows:
-        tally = tallies[port]
-        if state == _ESTABLISHED:
-            if not inode:
-                tally.accept_queue += 1
-            elif rqueue:
-                tally.unread += 1
-            else:
-                tally.read += 1
-        elif state == _SYN_RECV:
-            tally.half_open += 1
-        elif state == _TIME_WAIT:
-            tally.time_wait += 1
-        elif state == _CLOSE_WAIT:
-            tally.abandoned += 1
-            if not inode:
-                tally.abandoned_queue += 1
-        else:
-            tally.closing += 1
+    def _of(self, port: int) -> bytearray:
+        found = self._keys.get(port)
+        if found is None:
+            raise WireError(f"sock_diag: a row of port {port}, which was not asked for")
+        return found
 
 
-def _unpack(rows: Rows) -> Iterable[Row]:
-    if rows.stride < _ROW.size:
-        raise WireError(f"sock_diag: TCP rows of {rows.stride} bytes, {_ROW.size} are needed")
-    return _strided(rows.stride).iter_unpack(rows.data)
+def _row_keys(data: bytes, stride: int) -> bytes:
+    """One byte per row: its place."""
+    parts = (
+        data[_STATE::stride].translate(_STATE_KEYS),
+        _any_byte(data, stride, _WQUEUE).translate(_HAS_WQUEUE),
+        _any_byte(data, stride, _INODE).translate(_HAS_INODE),
+        _any_byte(data, stride, _RQUEUE).translate(_HAS_RQUEUE),
+    )
+    states, wqueues, inodes, rqueues = (int.from_bytes(part, "little") for part in parts)
+    return (states | wqueues | inodes | rqueues).to_bytes(len(parts[0]), "little")
 
 
-@functools.lru_cache(maxsize=16)
-def _strided(stride: int) -> struct.Struct:
-    return struct.Struct(f"{_ROW_FORMAT}{stride - _ROW.size}x")
+def _any_byte(data: bytes, stride: int, column: int) -> bytes:
+    """A byte per row that is 0 only where all four bytes from `column` on are: big integers or them for all rows."""
+    first, second, third, last = (int.from_bytes(data[column + n :: stride], "little") for n in range(4))
+    return (first | second | third | last).to_bytes(len(data) // stride, "little")
+
+
+_EITHER = (0, 1)
+
+
+def _keys(
+    *states: int, wqueue: tuple[int, ...] = _EITHER, inode: tuple[int, ...] = _EITHER, rqueue: tuple[int, ...] = _EITHER
+) -> tuple[int, ...]:
+    return tuple(
+        state << 3 | stuck << 2 | accepted << 1 | waits
+        for state, stuck, accepted, waits in itertools.product(states, wqueue, inode, rqueue)
+    )
+
+
+_PLACES = {
+    "accept_queue": _keys(_ESTABLISHED, inode=(0,)),
+    "unread": _keys(_ESTABLISHED, inode=(1,), rqueue=(1,)),
+    "read": _keys(_ESTABLISHED, inode=(1,), rqueue=(0,)),
+    "half_open": _keys(_SYN_RECV),
+    "abandoned": _keys(_CLOSE_WAIT),
+    "abandoned_queue": _keys(_CLOSE_WAIT, inode=(0,)),
+    "closing": _keys(_FIN_WAIT1, _FIN_WAIT2, _LAST_ACK, _CLOSING),
+    "time_wait": _keys(_TIME_WAIT),
+    "stuck": _keys(_ESTABLISHED, wqueue=(1,), inode=(1,)),
+}
+
+
+def _count(port: int, keys: bytearray) -> ConnectionCounts:
+    numbers = {key: keys.count(key) for key in set(keys)}
+    places = {name: sum(numbers.get(key, 0) for key in wanted) for name, wanted in _PLACES.items()}
+    return ConnectionCounts(port=port, **places)
 
 
 def _host(family: int, source: bytes) -> tuple[str, str]:

@@ -7,7 +7,7 @@ CGROUPS = "/sys/fs/cgroup"
 
 
 def read_limits(pid: int, proc: str = ROOT, cgroups: str = CGROUPS) -> TargetLimits:
-    """What can be read of them. The files under ``/proc/sys/net`` speak of this process' network namespace."""
+    """What can be read of them. ``/proc/sys/net`` speaks of the calling thread's network namespace (see `inside`)."""
     own = parse_limits(read_text(f"{proc}/{pid}/limits") or "")
     net = f"{proc}/sys/net"
     return TargetLimits(

@@ -10,8 +10,9 @@ import itertools
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from floodmark.core.errors import WireError
 
@@ -26,7 +27,11 @@ _NETLINK_SOCK_DIAG = 4
 _NLMSG_NOOP = 1
 _NLMSG_ERROR = 2
 _NLMSG_DONE = 3
-_SOCK_DIAG_BY_FAMILY = 20
+SOCK_DIAG_BY_FAMILY = 20
+"""The request for sockets of one family, and the type of its rows."""
+TCPDIAG_GETSOCK = 18
+"""The older request (inet_diag.h), which alone answers for IPv4 and IPv6 in one walk of the kernel's table."""
+_DATA_TYPES = {SOCK_DIAG_BY_FAMILY, TCPDIAG_GETSOCK}
 _NLM_F_REQUEST = 0x01
 _NLM_F_DUMP_INTR = 0x10
 _NLM_F_DUMP = 0x300
@@ -52,6 +57,16 @@ class Rows:
             yield self.data[begin + HEADER.size : begin + self.stride]
 
 
+class Taker(Protocol):
+    """What is handed the rows of an answer, datagram by datagram."""
+
+    def add(self, rows: Rows) -> None:
+        """Takes some rows in."""
+
+
+T = TypeVar("T", bound=Taker)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
     """One datagram, its messages sorted by length.
@@ -71,44 +86,94 @@ class DiagSocket:
     def __init__(self, *, timeout_s: float = 2.0) -> None:
         """Opens the socket. Raises `OSError` where the kernel has no sock_diag."""
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG)
-        self._socket.settimeout(timeout_s)
+        # The kernel's own time limit: Python's would ask by poll(2) before each send and each receive.
+        seconds, fraction = divmod(timeout_s, 1)
+        self._socket.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", int(seconds), int(fraction * 1e6))
+        )
         self._sequence = itertools.count(1)
+        self._buffer = memoryview(bytearray(_RECEIVE_BYTES))
 
     def close(self) -> None:
         """Closes the socket."""
         self._socket.close()
 
-    def dump(self, request: bytes) -> list[Rows]:
-        """The rows of the kernel's whole answer to a dump request, taken again where the kernel says that it is torn.
+    def dump(self, request: bytes, kind: int = SOCK_DIAG_BY_FAMILY) -> list[Rows]:
+        """The rows of the kernel's whole answer to a dump request; raises as `fold` does."""
+        return self.fold(request, RowList, kind).rows
+
+    def ask(self, request: bytes) -> tuple[Rows, ...]:
+        """The answer to a request for one socket. Raises `OSError` (ENOENT: there is none) and `WireError` likewise."""
+        sequence = next(self._sequence)
+        self._socket.send(message(request, sequence, SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST))
+        while _sequence_of(datagram := self._receive()) != sequence:
+            continue
+        chunk = read_datagram(datagram)
+        _raise_refusal(chunk)
+        return chunk.rows
+
+    def fold(self, request: bytes, begin: Callable[[], T], kind: int = SOCK_DIAG_BY_FAMILY) -> T:
+        """Hands the answer to what `begin` makes, and begins anew where the kernel says that the answer was torn.
 
         Raises `OSError` where the kernel refuses or is silent, `WireError` where the answer breaks netlink's format.
         """
         for _ in range(_TAKES):
-            chunks = self._take(request)
-            if not any(chunk.interrupted for chunk in chunks):
-                return [rows for chunk in chunks for rows in chunk.rows]
+            taker = begin()
+            if self._take(request, taker, kind):
+                return taker
         raise WireError(f"sock_diag: the socket table changed during each of {_TAKES} reads; a longer beat would help")
 
-    def _take(self, request: bytes) -> list[Chunk]:
+    def _take(self, request: bytes, taker: Taker, kind: int) -> bool:
+        """Takes one answer; False where it is torn."""
         sequence = next(self._sequence)
-        self._socket.send(dump_request(request, sequence))
-        chunks: list[Chunk] = []
-        while not (chunks and chunks[-1].done):
-            datagram, _, flags, _ = self._socket.recvmsg(_RECEIVE_BYTES)
-            if flags & socket.MSG_TRUNC:
-                raise WireError(f"sock_diag: a datagram is longer than {_RECEIVE_BYTES} bytes")
-            if _sequence_of(datagram) == sequence:
-                chunks.append(read_datagram(datagram))
-        if refusal := chunks[-1].refusal:
-            name = errno.errorcode.get(refusal, str(refusal))
-            raise OSError(refusal, f"the kernel refuses a sock_diag request: {name}, {os.strerror(refusal)}")
-        return chunks
+        self._socket.send(dump_request(request, sequence, kind))
+        whole = True
+        while True:
+            datagram = self._receive()
+            if _sequence_of(datagram) != sequence:
+                continue
+            chunk = read_datagram(datagram)
+            whole = whole and not chunk.interrupted
+            for rows in chunk.rows:
+                taker.add(rows)
+            if chunk.done:
+                break
+        _raise_refusal(chunk)
+        return whole
+
+    def _receive(self) -> bytes:
+        # With MSG_TRUNC the kernel says how long the datagram was, not how much of it found room (recv(2)).
+        size = self._socket.recv_into(self._buffer, 0, socket.MSG_TRUNC)
+        if size > _RECEIVE_BYTES:
+            raise WireError(f"sock_diag: a datagram is longer than {_RECEIVE_BYTES} bytes")
+        return bytes(self._buffer[:size])
 
 
-def dump_request(body: bytes, sequence: int) -> bytes:
-    """A SOCK_DIAG_BY_FAMILY dump request around a family's own record."""
-    length = HEADER.size + len(body)
-    return HEADER.pack(length, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST | _NLM_F_DUMP, sequence, 0) + body
+class RowList:
+    """The rows as they came."""
+
+    def __init__(self) -> None:
+        self.rows: list[Rows] = []
+
+    def add(self, rows: Rows) -> None:
+        """Takes some rows in."""
+        self.rows.append(rows)
+
+
+def dump_request(body: bytes, sequence: int, kind: int = SOCK_DIAG_BY_FAMILY) -> bytes:
+    """A dump request around the record that its kind asks for."""
+    return message(body, sequence, kind, _NLM_F_REQUEST | _NLM_F_DUMP)
+
+
+def message(body: bytes, sequence: int, kind: int, flags: int) -> bytes:
+    """A message with its header."""
+    return HEADER.pack(HEADER.size + len(body), kind, flags, sequence, 0) + body
+
+
+def _raise_refusal(chunk: Chunk) -> None:
+    if refusal := chunk.refusal:
+        name = errno.errorcode.get(refusal, str(refusal))
+        raise OSError(refusal, f"the kernel refuses a sock_diag request: {name}, {os.strerror(refusal)}")
 
 
 def attribute(kind: int, value: bytes) -> bytes:
@@ -137,10 +202,10 @@ def attributes(body: bytes, begin: int) -> dict[int, bytes]:
 def _read_alike(datagram: bytes) -> Chunk | None:
     """The chunk of a datagram whose messages are all data and of one length; compared by columns, not one by one."""
     length, kind, flags, _ = _header(datagram, 0)
-    if kind != _SOCK_DIAG_BY_FAMILY or length % 4 or len(datagram) % length:
+    if kind not in _DATA_TYPES or length % 4 or len(datagram) % length:
         return None
     count = len(datagram) // length
-    if any(datagram[column::length] != datagram[column : column + 1] * count for column in range(_COLUMNS)):
+    if any(datagram[column::length].count(datagram[column]) != count for column in range(_COLUMNS)):
         return None
     rows = Rows(stride=length, data=datagram)
     return Chunk(rows=(rows,), done=False, refusal=0, interrupted=bool(flags & _NLM_F_DUMP_INTR))
@@ -151,11 +216,12 @@ def _read_mixed(datagram: bytes) -> Chunk:
     sorted_by_length: dict[int, list[bytes]] = {}
     refusal = None
     all_flags = offset = 0
-    while offset < len(datagram) and refusal is None:
+    total = len(datagram)
+    while offset < total and refusal is None:
         length, kind, flags, _ = _header(datagram, offset)
         end = offset + ((length + 3) & ~3)
         all_flags |= flags
-        if kind == _SOCK_DIAG_BY_FAMILY:
+        if kind in _DATA_TYPES:
             sorted_by_length.setdefault(end - offset, []).append(datagram[offset:end])
         else:
             refusal = _ending(datagram, offset, length, kind)

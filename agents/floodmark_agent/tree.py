@@ -17,14 +17,15 @@ class ProcessTable:
         self._proc = proc
         self.parents: dict[int, int] = {}
 
-    def refresh(self) -> None:
-        """Forgets processes that are gone and reads those that are new."""
+    def refresh(self) -> set[int]:
+        """Forgets processes that are gone, reads those that are new, and says which these are."""
         alive = list_numbers(self._proc) or []
         known = self.parents
         self.parents = {pid: known[pid] for pid in alive if pid in known}
         for pid in alive:
             if pid not in known:
                 self._add(pid)
+        return self.parents.keys() - known.keys()
 
     def _add(self, pid: int) -> None:
         text = read_text(f"{self._proc}/{pid}/stat")

@@ -10,7 +10,8 @@ import pytest
 
 from floodmark.core.sample import ConnectionCounts
 from floodmark_agent.inet_diag import TcpListener, connections_request, read_connections, read_listeners
-from floodmark_agent.netlink import DiagSocket, dump_request
+from floodmark_agent.listeners import ListenerReader
+from floodmark_agent.netlink import TCPDIAG_GETSOCK, DiagSocket, dump_request
 from floodmark_agent.netstat import read_counters
 from floodmark_agent.unix_diag import read_unix_listeners
 
@@ -224,6 +225,26 @@ def test_a_unix_listener_has_path_depth_and_limit(
     assert (row.depth, row.limit) == (4, 9)
 
 
+def test_our_listeners_are_as_they_are_now_and_one_that_is_closed_is_missed_at_once(
+    diag: DiagSocket, stack: contextlib.ExitStack
+) -> None:
+    servers = [Server(stack), Server(stack, family=socket.AF_INET6, host="::")]
+    inodes = {Path(f"/proc/self/fd/{one.listener.fileno()}").stat().st_ino for one in servers}
+    reader = ListenerReader(diag, sees_unix=False, clock=lambda: 100.0)
+
+    def depths() -> list[int]:
+        rows, _ = reader.read(lambda inode: inode in inodes)
+        return sorted(row.depth for row in rows if row.inode in inodes)
+
+    assert depths() == [0, 0]
+    servers[0].connect(3)
+    servers[1].connect(2, "::1")
+    wait_for(depths, [2, 3])
+    # Both were asked for one by one: the time of the next dump of all has not come.
+    servers[0].listener.close()
+    assert depths() == [2]
+
+
 def test_a_refused_request_is_an_error_of_the_system(diag: DiagSocket) -> None:
     with pytest.raises(OSError, match="EINVAL"):
         diag.dump(bytes([200]) + bytes(55))
@@ -241,7 +262,7 @@ def test_a_dump_left_half_read_costs_one_sample_at_most(diag: DiagSocket, stack:
     other, server = Server(stack), Server(stack)
     other.connect(5)
     server.connect(2)
-    diag._socket.send(dump_request(connections_request(socket.AF_INET, (other.port,)), 0))
+    diag._socket.send(dump_request(connections_request((other.port,)), 0, TCPDIAG_GETSOCK))
 
     # The kernel makes one dump at a time for a socket, and may refuse the first request after it (EBUSY).
     with contextlib.suppress(OSError):

@@ -25,7 +25,7 @@ from floodmark.core.profile import ArrivalsProfile, BurstProfile, ClosedProfile,
 from floodmark.core.run_folder import HoldProbe, Manifest, RunStatus, SearchStep
 from floodmark.core.second import Second
 from floodmark.core.target import ExpectSpec, TargetSpec
-from floodmark_agent.cli import _parser as agent_parser
+from floodmark_agent.options import parser as agent_parser
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -34,6 +34,7 @@ BYE = "floodmark_bye"
 PING = "floodmark_ping"
 WATCH = "floodmark_watch"
 REST = "floodmark_rest"
+MARK = "floodmark_mark"
 ORDER = "floodmark_order"
 FIRE = "floodmark_fire"
 CUT = "floodmark_cut"
@@ -73,6 +74,13 @@ class Watch:
     """Begin sampling, one sample every `beat_s`. The agent knows by itself what its target is."""
 
     beat_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Something begins now (`what`: the release): a watching agent counts the connections at once, and more often."""
+
+    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,8 @@ class ConnectionCounts:
     `accept_queue`: ESTABLISHED, inode 0. `unread`: ESTABLISHED, accepted, bytes waiting. `read`: ESTABLISHED, accepted,
     nothing left to read. `half_open`: SYN_RECV. `abandoned`: CLOSE_WAIT, the client has hung up and the
     server has not noticed yet; `abandoned_queue` is the part of these that still sits in the accept queue.
-    `closing`: FIN_WAIT1, FIN_WAIT2, LAST_ACK, CLOSING. `time_wait`: TIME_WAIT.
+    `closing`: FIN_WAIT1, FIN_WAIT2, LAST_ACK, CLOSING. `time_wait`: TIME_WAIT. `stuck` is the part of `unread` and
+    `read` for which the server has written something that the client's host has not taken.
     """
 
     port: int
@@ -41,6 +42,7 @@ class ConnectionCounts:
     abandoned_queue: int
     closing: int
     time_wait: int
+    stuck: int = 0
 
     @property
     def established(self) -> int:
@@ -83,7 +85,11 @@ class Sample:
 
     `due_s` is when the beat was due, `taken_s` when reading began, `socket_s` when the socket dump was made (the middle
     of it), `cost_s` how long the whole sample took. `missed` counts beats that were skipped because the one before
-    took too long. `processes` is None where the tree could not be read.
+    took too long, or to keep to the agent's CPU budget. `processes` is None where the tree could not be read.
+
+    A dump of all connections costs more than the rest, so not every beat has one: `connections` is empty where there
+    was none, and `socket_s` then is when the listeners were read. `agent_cpu_s` is the CPU time that the agent's
+    process had used at the end of this sample, since its start.
     """
 
     sequence: int
@@ -96,6 +102,7 @@ class Sample:
     connections: tuple[ConnectionCounts, ...]
     processes: tuple[ProcessSample, ...] | None
     counters: NetCounters | None
+    agent_cpu_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,51 @@
 import pytest
 
 from floodmark.core.errors import UsageError
-from floodmark_agent.cli import Options, main, parse, parse_master
+from floodmark_agent.cli import main
+from floodmark_agent.options import Options, parse, parse_address
+from floodmark_agent.selector import Selector
+from floodmark_deploy.shell import RUN_VARIABLE
 
 
 def test_a_full_command_line_is_taken_apart() -> None:
     words = ["--master", "10.0.0.5:5557", "--port", "8000", "--pid", "7", "--name", "web", "-v"]
 
-    assert parse(words) == Options(master=("10.0.0.5", 5557), port=8000, pid=7, name="web", once=False, verbose=True)
+    assert parse(words) == Options(
+        master=("10.0.0.5", 5557),
+        metrics=None,
+        selector=Selector(ports=(8000,), pid=7),
+        name="web",
+        budget_share=0.02,
+        once=False,
+        verbose=True,
+    )
+
+
+def test_a_server_can_be_named_in_every_way_and_ports_given_once_each() -> None:
+    words = [
+        "--once",
+        "--unit",
+        "web",
+        "--command",
+        "gunicorn .*app",
+        "--mark",
+        "r-1",
+        "-p",
+        "8000",
+        "-p",
+        "9",
+        "-p",
+        "8000",
+    ]
+
+    selector = parse(words).selector
+
+    assert (selector.ports, selector.unit, selector.mark) == ((8000, 9), "web.service", f"{RUN_VARIABLE}=r-1")
+    assert selector.command is not None
+    assert selector.command.pattern == "gunicorn .*app"
+    assert parse(["--once", "--unit", "web.slice", "--mark", "A=b=c"]).selector == Selector(
+        unit="web.slice", mark="A=b=c"
+    )
 
 
 def test_the_name_is_the_host_and_the_port_where_none_is_given() -> None:
@@ -19,13 +57,13 @@ def test_the_name_is_the_host_and_the_port_where_none_is_given() -> None:
     [("localhost:5557", ("localhost", 5557)), ("[::1]:1", ("::1", 1)), ("a.b.c:65535", ("a.b.c", 65535))],
 )
 def test_a_master_is_host_and_port(text: str, address: tuple[str, int]) -> None:
-    assert parse_master(text) == address
+    assert parse_address("--master", text) == address
 
 
 @pytest.mark.parametrize("text", ["", "host", "host:", ":5557", "host:0", "host:65536", "host:x", "::1:5557", "h:٣"])
 def test_a_master_that_is_none_is_refused_with_what_it_should_be(text: str) -> None:
     with pytest.raises(UsageError, match="--master"):
-        parse_master(text)
+        parse_address("--master", text)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +75,12 @@ def test_a_master_that_is_none_is_refused_with_what_it_should_be(text: str) -> N
         ["--once", "--port", "65536"],
         ["--once", "--port", "8000", "--pid", "0"],
         ["--master", "nonsense", "--port", "8000"],
+        ["--metrics", "9464", "--port", "8000"],
+        ["--once", "--metrics", "127.0.0.1:9464", "--port", "8000"],
+        ["--once"],
+        ["--once", "--command", "("],
+        ["--once", "--port", "8000", "--cpu-budget", "0"],
+        ["--once", "--port", "8000", "--cpu-budget", "nan"],
     ],
 )
 def test_wrong_words_are_one_line_and_exit_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

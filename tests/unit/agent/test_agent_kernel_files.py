@@ -11,7 +11,7 @@ from floodmark_agent.limits import parse_limits, parse_pids_folders, read_limits
 from floodmark_agent.netstat import parse_counters, read_counters
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "agent"
-NETSTAT = (FIXTURES / "netstat.txt").read_text()
+NETSTAT = (FIXTURES / "netstat.txt").read_bytes()
 LIMITS = (FIXTURES / "limits.txt").read_text()
 
 
@@ -22,13 +22,13 @@ def put(root: Path, path: str, text: str) -> None:
 
 
 def test_counters_are_found_by_name() -> None:
-    names, values = (line.split() for line in NETSTAT.splitlines() if line.startswith("TcpExt:"))
+    names, values = (line.split() for line in NETSTAT.decode().splitlines() if line.startswith("TcpExt:"))
     values[names.index("ListenOverflows")] = "12"
     values[names.index("ListenDrops")] = "13"
     values[names.index("TCPReqQFullDoCookies")] = "14"
     values[names.index("TCPReqQFullDrop")] = "15"
 
-    found = parse_counters(f"{' '.join(names)}\n{' '.join(values)}\nIpExt: InNoRoutes\nIpExt: 0\n")
+    found = parse_counters(f"{' '.join(names)}\n{' '.join(values)}\nIpExt: InNoRoutes\nIpExt: 0\n".encode())
 
     assert found == NetCounters(listen_overflows=12, listen_drops=13, req_q_full_do_cookies=14, req_q_full_drop=15)
 
@@ -43,7 +43,16 @@ def test_the_captured_counters_are_those_of_a_quiet_namespace() -> None:
 )
 def test_a_table_without_the_counters_is_refused(text: str) -> None:
     with pytest.raises(WireError, match="netstat"):
-        parse_counters(text)
+        parse_counters(text.encode())
+
+
+@given(st.integers(0, len(NETSTAT) - 1), st.binary(max_size=30))
+def test_a_table_cut_short_or_with_garbage_is_counters_or_a_wire_error(end: int, garbage: bytes) -> None:
+    try:
+        found = parse_counters(NETSTAT[:end] + garbage + NETSTAT[end + len(garbage) :])
+    except WireError:
+        return
+    assert isinstance(found, NetCounters)
 
 
 def test_counters_of_a_process_that_is_gone_are_not_known(tmp_path: Path) -> None:

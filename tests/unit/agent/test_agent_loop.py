@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from floodmark.core import messages
 from floodmark.core.codec import from_plain, to_plain
 from floodmark.core.errors import TargetError, WireError
-from floodmark.core.messages import Hello, Ping, Pong, Samples, Watch, Watching
+from floodmark.core.messages import Hello, Mark, Ping, Pong, Samples, Watch, Watching
 from floodmark.core.sample import ConnectionCounts, ProcessSample, TargetLimits
 from floodmark_agent.agent import HELLO_EVERY_S, Agent
+from floodmark_agent.budget import Budget
 from floodmark_agent.bus import Incoming, pack, unpack
-from floodmark_agent.collector import Reading
+from floodmark_agent.sampler import Glance
 
 HELLO = Hello(wire=1, name="web:8000", host="web", pid=7, version="1")
 LIMITS = TargetLimits(
@@ -74,8 +75,11 @@ class FakeTarget:
     def __init__(self) -> None:
         self.is_closed = False
 
-    def read(self) -> Reading:
-        return Reading(socket_s=1.0, listeners=(), connections=(COUNTS,), processes=(), counters=None)
+    def glance(self) -> Glance:
+        return Glance(looked_s=1.0, listeners=(), processes=(), counters=None)
+
+    def count(self) -> tuple[ConnectionCounts, ...]:
+        return (COUNTS,)
 
     def limits(self) -> TargetLimits | None:
         return LIMITS
@@ -92,7 +96,9 @@ class Scene:
         self.bus = FakeBus()
         self.targets: list[FakeTarget] = []
         self.problem: str | None = None
-        self.agent = Agent(link=self.bus, hello=HELLO, open_target=self.open, clock=self.bus.clock)
+        self.used_s = 0.0
+        budget = Budget(0.02, clock=self.bus.clock, cpu_clock=lambda: self.used_s)
+        self.agent = Agent(link=self.bus, hello=HELLO, open_target=self.open, budget=budget, clock=self.bus.clock)
 
     def open(self) -> FakeTarget:
         if self.problem is not None:
@@ -193,8 +199,23 @@ def test_rest_takes_a_last_sample_sends_all_and_stops(scene: Scene) -> None:
     assert scene.targets[0].is_closed
 
 
-def test_rest_without_a_watch_is_nothing(scene: Scene) -> None:
+def test_a_mark_makes_the_next_sample_count_the_connections(scene: Scene) -> None:
+    scene.used_s = 5.0
+    scene.bus.say(messages.WATCH, to_plain(Watch(beat_s=0.02)))
+    scene.step_for(0.5)
+    scene.used_s = 100.0
+    scene.bus.now_s += 5.0
+    scene.bus.say(messages.MARK, to_plain(Mark(what="released")))
+    scene.step_for(0.5)
+
+    samples = [sample for batch in scene.bus.of(messages.SAMPLES) for sample in batch.samples]
+    late = [bool(sample.connections) for sample in samples if sample.taken_s > 54.0]
+    assert late.count(True) == 1
+
+
+def test_rest_and_mark_without_a_watch_are_nothing(scene: Scene) -> None:
     scene.bus.say(messages.REST, None)
+    scene.bus.say(messages.MARK, to_plain(Mark(what="released")))
     scene.step_for(0.5)
 
     assert {kind for kind, _ in scene.bus.sent} == {messages.HELLO}
@@ -279,6 +300,8 @@ def test_what_is_left_of_a_watch_does_not_get_into_the_next(scene: Scene) -> Non
         (messages.PING, {"sequence": 1, "sent_s": float("nan")}),
         (messages.WATCH, {"beat": 1}),
         (messages.WATCH, [1, 2]),
+        (messages.MARK, {"what": 3}),
+        (messages.MARK, None),
     ],
 )
 def test_other_and_malformed_messages_change_nothing(scene: Scene, kind: str, data: Any) -> None:

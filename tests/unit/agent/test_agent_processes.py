@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from floodmark.core.errors import WireError
 from floodmark_agent.process_stat import parse_stat
-from floodmark_agent.processes import ProcessReader
+from floodmark_agent.processes import _KEPT_PROCESSES, ProcessReader
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "agent"
 STAT = (FIXTURES / "stat-brackets.txt").read_text()
@@ -89,6 +89,34 @@ def test_another_process_with_the_same_id_starts_anew(tmp_path: Path) -> None:
     (sample,) = reader.read([7])
 
     assert (sample.threads_started, sample.threads_ended) == (2, 0)
+
+
+def test_the_threads_are_listed_again_only_where_some_process_or_thread_was_started(tmp_path: Path) -> None:
+    reader = ProcessReader(str(tmp_path))
+    seen = []
+    for newest, tasks in ((30, (7, 8)), (30, (7, 9)), (31, (7, 9)), (31, (7,)), (32, (7, 10))):
+        (tmp_path / "loadavg").write_text(f"0.10 0.20 0.30 1/99 {newest}\n")
+        put_process(tmp_path, 7, tasks=tasks)
+        (sample,) = reader.read([7])
+        seen.append((sample.threads_started, sample.threads_ended))
+
+    # The second has another thread though none was started, as no kernel does: it shows that nobody looked.
+    assert seen == [(2, 0), (0, 0), (1, 1), (0, 1), (1, 0)]
+
+
+def test_more_processes_than_files_are_kept_open_for_are_all_read(tmp_path: Path) -> None:
+    pids = range(100, 100 + _KEPT_PROCESSES + 20)
+    for pid in pids:
+        put_process(tmp_path, pid, tasks=(pid,))
+    reader = ProcessReader(str(tmp_path))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    samples = [reader.read(pids) for _ in range(2)][-1]
+
+    assert [sample.pid for sample in samples] == list(pids)
+    assert len(list(Path("/proc/self/fd").iterdir())) - before <= 2 * _KEPT_PROCESSES
+    reader.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_zombies_and_processes_that_are_gone_are_left_out(tmp_path: Path) -> None:

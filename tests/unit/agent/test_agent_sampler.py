@@ -6,11 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.core.errors import WireError
-from floodmark.core.sample import Sample
-from floodmark_agent.collector import Reading
+from floodmark.core.sample import ConnectionCounts, Sample
+from floodmark_agent.budget import Budget, DumpPace
 from floodmark_agent.outbox import BATCH_SAMPLES, Outbox
-from floodmark_agent.sampler import Sampler
+from floodmark_agent.sampler import Glance, Sampler
 
+COUNTS = ConnectionCounts(
+    port=80,
+    accept_queue=0,
+    unread=0,
+    read=0,
+    half_open=0,
+    abandoned=0,
+    abandoned_queue=0,
+    closing=0,
+    time_wait=0,
+)
 BEAT_S = 0.125  # a binary fraction: exact in a float
 
 
@@ -21,16 +32,24 @@ class FakeTarget:
         self.now_s = 1000.0
         self.costs_s = list(costs_s)
         self.fails: Exception | None = None
+        self.count_fails: Exception | None = None
+        self.count_cost_s = 0.0
 
     def clock(self) -> float:
         return self.now_s
 
-    def read(self) -> Reading:
+    def glance(self) -> Glance:
         if self.costs_s:
             self.now_s += self.costs_s.pop(0)
         if self.fails is not None:
             raise self.fails
-        return Reading(socket_s=self.now_s, listeners=(), connections=(), processes=None, counters=None)
+        return Glance(looked_s=self.now_s, listeners=(), processes=None, counters=None)
+
+    def count(self) -> tuple[ConnectionCounts, ...]:
+        self.now_s += self.count_cost_s
+        if self.count_fails is not None:
+            raise self.count_fails
+        return (COUNTS,)
 
 
 def run(target: FakeTarget, sampler: Sampler, count: int) -> list[Sample]:
@@ -45,7 +64,12 @@ def run(target: FakeTarget, sampler: Sampler, count: int) -> list[Sample]:
 
 def begin(*costs_s: float) -> tuple[FakeTarget, Sampler]:
     target = FakeTarget(list(costs_s))
-    return target, Sampler(target, beat_s=BEAT_S, clock=target.clock)
+    return target, sampler_of(target, BEAT_S)
+
+
+def sampler_of(target: FakeTarget, beat_s: float) -> Sampler:
+    budget = Budget(0.02, clock=target.clock, cpu_clock=lambda: 7.0)
+    return Sampler(target, beat_s=beat_s, pace=DumpPace(budget, clock=target.clock), clock=target.clock)
 
 
 def test_the_first_sample_is_due_at_once_and_the_others_a_beat_apart() -> None:
@@ -98,6 +122,27 @@ def test_a_reading_that_failed_is_missed_and_said_once(caplog: pytest.LogCapture
     assert caplog.text.count("the dump is torn") == 1
 
 
+def test_a_dump_that_failed_leaves_the_cheap_figures_and_no_counts(caplog: pytest.LogCaptureFixture) -> None:
+    target, sampler = begin()
+    target.count_fails = WireError("the dump is torn")
+    with caplog.at_level(logging.WARNING):
+        samples = run(target, sampler, 3)
+
+    assert [(sample.connections, sample.missed) for sample in samples] == [((), 0)] * 3
+    assert caplog.text.count("the dump is torn") == 1
+
+
+def test_a_sample_says_when_its_connections_were_counted_and_the_agents_own_cpu_time() -> None:
+    target, sampler = begin(0.01)
+    target.count_cost_s = 0.5
+
+    (sample,) = run(target, sampler, 1)
+
+    assert (sample.connections, sample.agent_cpu_s) == ((COUNTS,), 7.0)
+    assert sample.socket_s == pytest.approx(1000.26)
+    assert sample.cost_s == pytest.approx(0.51)
+
+
 def test_the_last_sample_is_taken_at_once_off_the_grid() -> None:
     target, sampler = begin()
     run(target, sampler, 2)
@@ -124,7 +169,7 @@ def test_taken_and_missed_beats_together_are_the_whole_grid(costs_s: list[float]
 @given(st.floats(0.001, 60), st.integers(1, 200))
 def test_the_grid_holds_for_any_beat(beat_s: float, count: int) -> None:
     target = FakeTarget([])
-    sampler = Sampler(target, beat_s=beat_s, clock=target.clock)
+    sampler = sampler_of(target, beat_s)
 
     assert sum(sample.missed for sample in run(target, sampler, count)) == 0
 

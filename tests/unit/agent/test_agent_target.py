@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from floodmark.core.errors import TargetError
 from floodmark_agent.inet_diag import TcpListener
+from floodmark_agent.selector import Selector
 from floodmark_agent.target import OWNERS_EVERY_S, Target
 from floodmark_agent.tree import ProcessTable, topmost, with_descendants
 from floodmark_agent.unix_diag import UnixListener
@@ -36,7 +38,13 @@ class Host:
         (self.proc / str(pid)).rename(self.proc / f"ended-{pid}")
 
     def target(self, port: int = 8000, *, pid: int | None = None) -> Target:
-        return Target(port, pid=pid, clock=lambda: self.now_s, proc=str(self.proc))
+        return self.select(Selector(ports=(port,), pid=pid))
+
+    def select(self, selector: Selector) -> Target:
+        return Target(selector, clock=lambda: self.now_s, proc=str(self.proc))
+
+    def say(self, pid: int, name: str, content: str) -> None:
+        (self.proc / str(pid) / name).write_text(content)
 
 
 @pytest.fixture
@@ -222,16 +230,90 @@ def test_a_given_process_is_the_root_though_only_a_child_listens(host: Host) -> 
         (10, 8001, "nothing listens on TCP port 8000"),
         (99, 8000, "no process with id 99"),
         (20, 8000, "process 10 does"),
-        (30, 8000, "another network namespace"),
     ],
 )
 def test_a_target_that_is_not_there_is_named(host: Host, pid: int | None, inode_port: int, words: str) -> None:
     host.add(10, 1, 55)
     host.add(20, 1)
-    host.add(30, 1, namespace=2)
 
     with pytest.raises(TargetError, match=words):
         host.target(pid=pid).find([tcp(inode_port, 55)], [])
+
+
+def test_without_a_port_the_ones_that_the_tree_listens_on_are_taken(host: Host) -> None:
+    host.add(10, 1, 55, 66)
+    host.add(20, 1, 88)
+    rows = [
+        tcp(9000, 66),
+        TcpListener(family="inet", host="0.0.0.0", port=8000, inode=55, depth=0, limit=5),
+        tcp(7, 88),
+    ]
+    target = host.select(Selector(pid=10))
+
+    target.find(rows, [])
+
+    assert target.outer_ports == (8000,)
+    assert target.ports(rows) == (8000, 9000)
+
+
+def test_a_named_process_that_listens_on_a_unix_socket_alone_is_watched(host: Host) -> None:
+    host.add(10, 1, 77)
+    unix = [UnixListener(path="app.sock", inode=77, depth=1, limit=9)]
+    target = host.select(Selector(pid=10))
+
+    target.find([tcp(8000, 55)], unix)
+
+    assert target.outer_ports == ()
+    assert [one.address for one in target.listeners([tcp(8000, 55)], unix)] == ["app.sock"]
+
+
+def test_a_named_process_that_listens_on_nothing_is_no_target(host: Host) -> None:
+    host.add(10, 1)
+
+    with pytest.raises(TargetError, match="not seen to listen on anything"):
+        host.select(Selector(pid=10)).find([tcp(8000, 55)], [])
+
+
+def test_of_several_trees_of_one_name_the_one_that_holds_the_port_is_taken(host: Host) -> None:
+    for pid, inode in ((10, 55), (20, 66)):
+        host.add(pid, 1, inode)
+        host.add(pid + 1, pid)
+        host.say(pid, "cmdline", "gunicorn")
+    target = host.select(Selector(ports=(8000,), command=re.compile("gunicorn")))
+
+    target.find([tcp(8000, 66), tcp(9000, 55)], [])
+
+    assert target.pids == {20, 21}
+
+
+def test_a_named_server_that_is_restarted_is_found_by_its_name(host: Host) -> None:
+    host.add(10, 1, 55)
+    host.say(10, "cmdline", "gunicorn")
+    target = host.select(Selector(ports=(8000,), command=re.compile("gunicorn")))
+    target.find([tcp(8000, 55)], [])
+    host.end(10)
+    host.add(30, 1, 99)
+    host.say(30, "cmdline", "sh")
+    host.now_s += OWNERS_EVERY_S
+    target.refresh([tcp(8000, 99)], [])
+    assert target.has_ended
+
+    host.say(30, "cmdline", "gunicorn")
+    host.now_s += OWNERS_EVERY_S
+    target.refresh([tcp(8000, 99)], [])
+
+    assert (target.root, target.pids) == (30, {30})
+
+
+def test_several_ports_are_outer_in_the_order_given(host: Host) -> None:
+    host.add(10, 1, 55, 66)
+    rows = [tcp(8000, 55), tcp(8443, 66)]
+    target = host.select(Selector(ports=(8443, 8000)))
+
+    target.find(rows, [])
+
+    assert target.ports(rows) == (8443, 8000)
+    assert all(one.outer for one in target.listeners(rows, []))
 
 
 def test_a_process_keeps_the_parent_it_was_born_under(host: Host) -> None:

@@ -1,0 +1,90 @@
+"""What the agent may spend of one core, and when a dump of all connections is worth it. It measures nothing itself.
+
+Of the budget, 70 % are earned as time goes by; the rest is in hand, a minute's worth of it, all there at first. So no
+minute sees more spent than its budget. A dump may begin when the time since the one before, times what is in hand,
+comes to its cost times 5 s while the target is at work, times 50 s while nothing about it changes. What is saved in
+quiet times is thus there when a load is released.
+"""
+
+from collections.abc import Callable
+
+WINDOW_S = 60.0
+"""The budget holds over any time as long as this."""
+EARNED_SHARE = 0.7
+"""Of the budget; the rest is kept in hand, for a whole window."""
+ACTIVE_S, QUIET_S = 5.0, 50.0
+"""How long what is in hand would last at the pace of the moment, the target at work or quiet."""
+PLENTY_SHARE, PLENTY_EVERY_S = 0.4, 0.5
+"""With this much of what can be in hand, a quiet target is counted this often too: requests that are held for some
+seconds change nothing that is cheap to see, and are what the load is about."""
+AWAKE_S = 2.0
+"""How long a target counts as at work after the last change: a tick of its CPU time is 10 ms, a hold takes seconds."""
+
+
+class Budget:
+    """CPU seconds in hand. `cpu_clock` is the CPU time of the process, all of its threads."""
+
+    def __init__(self, share: float, *, clock: Callable[[], float], cpu_clock: Callable[[], float]) -> None:
+        """`share` of one core: 0.02 is 2 %."""
+        self.share = share
+        self._clock = clock
+        self.cpu_clock = cpu_clock
+        self.most_s = (1 - EARNED_SHARE) * share * WINDOW_S
+        self._saved_s = self.most_s
+        self._at_s, self._used_s = clock(), cpu_clock()
+
+    def in_hand_s(self) -> float:
+        """What may be spent; negative where more has been than was there."""
+        now_s, used_s = self._clock(), self.cpu_clock()
+        earned_s = EARNED_SHARE * self.share * (now_s - self._at_s)
+        # Debts are forgotten beyond a window's worth: they could not be paid back in time to matter.
+        saved_s = max(self._saved_s + earned_s - (used_s - self._used_s), -self.most_s)
+        self._saved_s = min(saved_s, self.most_s)
+        self._at_s, self._used_s = now_s, used_s
+        return self._saved_s
+
+
+class DumpPace:
+    """When to dump the connections of one target. The first time at once."""
+
+    def __init__(self, budget: Budget, *, clock: Callable[[], float]) -> None:
+        self._budget = budget
+        self._clock = clock
+        self._cost_s = 0.0
+        self._dumped_s: float | None = None
+        self._signature: object = None
+        self._awake_until_s = clock()
+        self._is_marked = False
+
+    def is_due(self, signature: object) -> bool:
+        """True where a dump is worth its cost now. `signature` is what changes when the target does something."""
+        now_s = self._clock()
+        if signature != self._signature:
+            self._signature = signature
+            self._awake_until_s = now_s + AWAKE_S
+        in_hand_s = self._budget.in_hand_s()
+        if self._dumped_s is None or self._is_marked:
+            return True
+        since_s = now_s - self._dumped_s
+        if since_s >= PLENTY_EVERY_S and in_hand_s >= PLENTY_SHARE * self._budget.most_s:
+            return True
+        lasts_s = ACTIVE_S if now_s <= self._awake_until_s else QUIET_S
+        return since_s * in_hand_s >= self._cost_s * lasts_s
+
+    def note(self, cost_s: float) -> None:
+        """A dump has been made, for so much CPU time."""
+        self._dumped_s, self._cost_s, self._is_marked = self._clock(), cost_s, False
+
+    def mark(self) -> None:
+        """Something begins now: the next dump is due at once, and the target counts as at work."""
+        self._is_marked = True
+        self._awake_until_s = self._clock() + AWAKE_S
+
+    def cpu_s(self) -> float:
+        """The CPU time that this process has used since its start."""
+        return self._budget.cpu_clock()
+
+    @property
+    def is_overdrawn(self) -> bool:
+        """True where even the beats without a dump cost more than the budget; a mark comes before the budget."""
+        return not self._is_marked and self._budget.in_hand_s() < 0

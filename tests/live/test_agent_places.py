@@ -1,0 +1,295 @@
+"""Sockets in every place at once, counted by a process of another user, and from outside of their network namespace."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from floodmark.core.codec import from_plain
+from floodmark.core.errors import TargetError
+from floodmark.core.sample import ConnectionCounts, Sample
+from floodmark_agent.cli import take_once
+from floodmark_agent.finder import Watch
+from floodmark_agent.selector import Selector
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.root,
+    pytest.mark.skipif(os.geteuid() != 0, reason="changes its user, and makes network namespaces"),
+]
+
+DEADLINE_S = 15.0
+NOBODY = 65534
+AGENT = (sys.executable, "-m", "floodmark_agent")
+
+# In a network namespace of its own if told so. Each place has another number of sockets; on a line of input it ends.
+PLACES = """
+import ctypes, fcntl, os, socket, struct, sys
+family, host, apart, path = getattr(socket, sys.argv[1]), sys.argv[2], sys.argv[3] == "apart", sys.argv[4]
+if apart:
+    assert ctypes.CDLL(None, use_errno=True).unshare(0x40000000) == 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sH14x", b"lo", 1))
+kept = []
+def keep(one):
+    kept.append(one)
+    return one
+server = keep(socket.create_server((host, 0), family=family, backlog=100))
+port = server.getsockname()[1]
+def pair():
+    client = keep(socket.create_connection((host, port), timeout=10))
+    return client, keep(server.accept()[0])
+for _ in range(3):                          # unread
+    pair()[0].sendall(b"GET /")
+for _ in range(4):                          # read
+    client, end = pair()
+    client.sendall(b"GET /")
+    end.recv(100)
+for _ in range(2):                          # read, and the answer not taken
+    client, end = pair()
+    end.setblocking(False)
+    try:
+        while True:
+            end.send(bytes(1 << 20))
+    except BlockingIOError:
+        pass
+for _ in range(6):                          # the client has left
+    pair()[0].shutdown(socket.SHUT_WR)
+for _ in range(5):                          # accept queue
+    keep(socket.create_connection((host, port), timeout=10))
+for _ in range(2):                          # left while in the accept queue
+    keep(socket.create_connection((host, port), timeout=10)).shutdown(socket.SHUT_WR)
+deferred = keep(socket.create_server((host, 0), family=family, backlog=100))
+deferred.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
+for _ in range(7):                          # half open: the kernel waits for the request
+    keep(socket.create_connection(deferred.getsockname()[:2], timeout=10))
+local = keep(socket.socket(socket.AF_UNIX))
+local.bind(path)
+local.listen(9)
+for _ in range(4):
+    keep(socket.socket(socket.AF_UNIX)).connect(path)
+print(port, deferred.getsockname()[1], flush=True)
+sys.stdin.readline()
+"""
+
+
+@contextlib.contextmanager
+def places(tmp_path: Path, family: str = "AF_INET", host: str = "127.0.0.1", where: str = "here") -> Iterator[Any]:
+    command = (sys.executable, "-c", PLACES, family, host, where, str(tmp_path / "app.sock"))
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port, deferred = map(int, process.stdout.readline().split())
+            yield process.pid, port, deferred
+        finally:
+            process.kill()
+
+
+def as_user(user: int, work: Callable[[], Any]) -> Any:
+    """What `work` returns in a process of that user's, without any capability; JSON on the way."""
+    reads, writes = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            if user:
+                os.setgroups([])
+                os.setresgid(user, user, user)
+                os.setresuid(user, user, user)
+            os.write(writes, json.dumps(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads) as answer:
+        text = answer.read()
+    os.waitpid(pid, 0)
+    return json.loads(text)
+
+
+def look(selector: Selector) -> dict[str, Any]:
+    watch = Watch(selector, clock=time.monotonic)
+    sample = take_once(watch)
+    found = {
+        "connections": [[getattr(one, name) for name in ConnectionCounts.__slots__] for one in sample.connections],
+        "listeners": sorted((one.family, one.depth, one.limit) for one in sample.listeners),
+        "threads": [one.threads for one in sample.processes or ()],
+        "notes": watch.notes(),
+    }
+    watch.close()
+    return found
+
+
+def expected(port: int, **numbers: int) -> list[int]:
+    return [port if name == "port" else numbers.get(name, 0) for name in ConnectionCounts.__slots__]
+
+
+def wait_for(read: Callable[[], Any], wanted: Any) -> Any:
+    end_s = time.monotonic() + DEADLINE_S
+    while (found := read()) != wanted and time.monotonic() < end_s:
+        time.sleep(0.01)
+    assert found == wanted
+    return found
+
+
+@pytest.mark.parametrize("user", [0, NOBODY])
+@pytest.mark.parametrize(("family", "host"), [("AF_INET", "127.0.0.1"), ("AF_INET6", "::1")])
+def test_every_place_is_counted_exactly_by_root_and_by_nobody(
+    tmp_path: Path, user: int, family: str, host: str
+) -> None:
+    with places(tmp_path, family, host) as (_, port, deferred):
+        selector = Selector(ports=(port, deferred))
+        wait_for(
+            lambda: as_user(user, lambda: look(selector)["connections"]),
+            [
+                expected(port, accept_queue=5, unread=3, read=6, stuck=2, abandoned=8, abandoned_queue=2),
+                expected(deferred, half_open=7),
+            ],
+        )
+        found = as_user(user, lambda: look(selector))
+
+    outer = [["inet" if family == "AF_INET" else "inet6", depth, 100] for depth in (0, 7)]
+    if user:
+        # Whose the sockets are is not seen: what is missing is said, with the rights that would show it.
+        assert found["listeners"] == outer
+        assert "CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE" in found["notes"][0]
+    else:
+        assert found["listeners"] == [*outer, ["unix", 4, 9]]
+        assert (found["notes"], found["threads"]) == ([], [1])
+
+
+def test_nobody_sees_threads_where_the_process_is_named(tmp_path: Path) -> None:
+    with places(tmp_path) as (pid, port, _):
+        found = as_user(NOBODY, lambda: look(Selector(ports=(port,), pid=pid)))
+
+    assert found["threads"] == [1]
+    assert "inner lines are not seen" in found["notes"][0]
+
+
+@pytest.mark.parametrize("how", ["pid", "port", "command"])
+def test_a_target_in_another_network_namespace_is_found_and_counted_there(tmp_path: Path, how: str) -> None:
+    own = Path("/proc/self/ns/net").readlink()
+    with places(tmp_path, where="apart") as (pid, port, deferred):
+        selector = {
+            "pid": Selector(pid=pid),
+            "port": Selector(ports=(port, deferred)),
+            "command": Selector(command=re.compile(re.escape(str(tmp_path)))),
+        }[how]
+        wait_for(
+            lambda: sorted(look(selector)["connections"]),
+            sorted(
+                [
+                    expected(port, accept_queue=5, unread=3, read=6, stuck=2, abandoned=8, abandoned_queue=2),
+                    expected(deferred, half_open=7),
+                ]
+            ),
+        )
+        found = look(selector)
+
+        # The agent itself has not moved.
+        assert Path("/proc/thread-self/ns/net").readlink() == own
+    assert found["listeners"] == [("inet", 0, 100), ("inet", 7, 100), ("unix", 4, 9)]
+    assert found["notes"] == ()
+
+
+def test_the_limits_and_counters_are_those_of_the_namespace(tmp_path: Path) -> None:
+    with places(tmp_path, where="apart") as (pid, _, _):
+        enter = ("nsenter", "--net", "--target", str(pid))
+        subprocess.run((*enter, "sysctl", "-qw", "net.core.somaxconn=77"), check=True)
+        watch = Watch(Selector(pid=pid), clock=time.monotonic)
+        limits, glance = watch.limits(), watch.glance()
+        watch.close()
+
+    assert limits is not None
+    assert limits.somaxconn == 77
+    assert glance.counters is not None
+    assert glance.counters.listen_overflows == 0
+
+
+def test_nobody_is_told_how_to_look_into_another_namespace(tmp_path: Path) -> None:
+    def refused() -> str:
+        try:
+            look(Selector(ports=(port,)))
+        except TargetError as error:
+            return str(error)
+        return "found"
+
+    with places(tmp_path, where="apart") as (_, port, _):
+        words = as_user(NOBODY, refused)
+
+    assert f"nothing listens on TCP port {port}" in words
+    assert "nsenter --net" in words
+    assert "CAP_SYS_PTRACE and CAP_SYS_ADMIN" in words
+
+
+def test_a_target_that_moves_to_a_namespace_of_its_own_is_found_again(tmp_path: Path) -> None:
+    now_s = [time.monotonic()]
+    selector = Selector(command=re.compile(re.escape(f"{tmp_path}/app.sock")))
+    with places(tmp_path) as (first, _, _):
+        watch = Watch(selector, clock=lambda: now_s[0])
+        assert [one.pid for one in watch.glance().processes or ()] == [first]
+    (tmp_path / "app.sock").unlink()
+    with places(tmp_path, where="apart") as (second, port, _):
+        end_s, counts = time.monotonic() + DEADLINE_S, {}
+        while port not in counts and time.monotonic() < end_s:
+            now_s[0] += 0.3
+            glance, counts = watch.glance(), {one.port: one.unread for one in watch.count()}
+        watch.close()
+
+    assert [one.pid for one in glance.processes or ()] == [second]
+    assert counts[port] == 3
+
+
+def test_metrics_are_served_where_told_and_nothing_else_is(tmp_path: Path) -> None:
+    with places(tmp_path) as (pid, port, _), socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        taken.close()
+        command = (*AGENT, "--metrics", where, "--port", str(port), "--pid", str(pid))
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as agent:
+            try:
+                assert agent.stderr is not None
+                assert f"metrics at http://{where}/metrics" in agent.stderr.readline()
+                with urllib.request.urlopen(f"http://{where}/metrics", timeout=DEADLINE_S) as answer:
+                    text = answer.read().decode()
+                with pytest.raises(urllib.error.HTTPError, match="404"):
+                    urllib.request.urlopen(f"http://{where}/", timeout=DEADLINE_S)
+                agent.send_signal(signal.SIGTERM)
+                assert agent.wait(DEADLINE_S) == 0
+            finally:
+                agent.kill()
+
+    assert "floodmark_up 1" in text
+    assert f'floodmark_connections{{port="{port}",place="accept_queue"}} 5' in text
+    assert f'floodmark_accept_queue_peak{{address="127.0.0.1:{port}"}} 7' in text
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r'floodmark_\w+(\{(\w+="[^"]*",?)+\})? \d+(\.\d+)?', line) for line in lines)
+
+
+def test_once_finds_what_floodmark_has_marked(tmp_path: Path) -> None:
+    environment = {**os.environ, "FLOODMARK_RUN": f"run-{os.getpid()}"}
+    command = (sys.executable, "-c", PLACES, "AF_INET", "127.0.0.1", "here", str(tmp_path / "app.sock"))
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            words = (*AGENT, "--once", "--mark", f"run-{os.getpid()}")
+            done = subprocess.run(words, capture_output=True, check=True, timeout=60)
+        finally:
+            process.kill()
+
+    sample = from_plain(Sample, json.loads(done.stdout), "stdout")
+    assert [one.pid for one in sample.processes or ()] == [process.pid]

@@ -1,0 +1,133 @@
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from floodmark_agent.budget import WINDOW_S, Budget, DumpPace
+
+SHARE = 0.02
+BEAT_S = 0.05
+
+
+class Host:
+    """The time, and the CPU time that the agent uses."""
+
+    def __init__(self, share: float = SHARE) -> None:
+        self.now_s = 500.0
+        self.used_s = 3.0
+        self.spent: list[tuple[float, float]] = []
+        self.budget = Budget(share, clock=lambda: self.now_s, cpu_clock=lambda: self.used_s)
+        self.pace = DumpPace(self.budget, clock=lambda: self.now_s)
+
+    def spend(self, cost_s: float) -> None:
+        self.used_s += cost_s
+        self.spent.append((self.now_s, cost_s))
+
+    def run(self, duration_s: float, *, dump_s: float, glance_s: float = 0.0004, busy: bool = True) -> list[float]:
+        """Beats as the sampler has them; when there was a dump."""
+        end_s, dumps = self.now_s + duration_s, []
+        while self.now_s < end_s:
+            if not self.pace.is_overdrawn:
+                self.spend(glance_s)
+                if self.pace.is_due(self.now_s if busy else "still"):
+                    self.spend(dump_s)
+                    self.pace.note(glance_s + dump_s)
+                    dumps.append(self.now_s)
+            self.now_s += BEAT_S
+        return dumps
+
+    def spent_between(self, begin_s: float, end_s: float) -> float:
+        return sum(cost_s for at_s, cost_s in self.spent if begin_s <= at_s < end_s)
+
+
+def gaps(dumps: list[float]) -> list[float]:
+    return [later - sooner for sooner, later in pairwise(dumps)]
+
+
+def test_a_dump_that_costs_little_is_made_on_every_beat() -> None:
+    host = Host()
+
+    assert len(host.run(10.0, dump_s=0.0004)) == 200
+
+
+def test_ten_thousand_connections_are_counted_often_at_first_and_seldom_later() -> None:
+    host = Host()
+
+    dumps = host.run(60.0, dump_s=0.008)
+
+    begin_s = dumps[0]
+    assert max(gaps([at_s for at_s in dumps if at_s < begin_s + 2])) < 0.22
+    assert max(gaps([at_s for at_s in dumps if at_s < begin_s + 5])) < 0.36
+    assert min(gaps([at_s for at_s in dumps if at_s > begin_s + 40])) > 0.5
+    assert max(gaps(dumps)) < 2.0
+
+
+def test_what_a_quiet_target_saves_is_there_when_it_begins_to_work() -> None:
+    host = Host()
+    host.run(5.0, dump_s=0.008)
+    host.run(120.0, dump_s=0.0004, busy=False)
+
+    dumps = host.run(5.0, dump_s=0.008)
+
+    assert max(gaps(dumps)[:10]) < 0.25
+
+
+def test_a_quiet_target_leaves_something_in_hand_and_one_at_work_does_not() -> None:
+    quiet, busy = Host(), Host()
+    for host, is_busy in ((quiet, False), (busy, True)):
+        host.run(60.0, dump_s=0.008, busy=is_busy)
+
+    assert quiet.budget.in_hand_s() > 3 * busy.budget.in_hand_s()
+
+
+def test_requests_that_are_held_and_change_nothing_are_counted_twice_a_second_at_first() -> None:
+    host = Host()
+    dumps = host.run(10.0, dump_s=0.008, busy=False)
+
+    assert max(gaps(dumps)) < 0.6
+
+
+def test_a_mark_makes_the_next_dump_due_at_once() -> None:
+    host = Host()
+    host.run(30.0, dump_s=0.05, busy=False)
+    host.pace.note(0.05)
+    assert not host.pace.is_due("still")
+
+    host.pace.mark()
+
+    assert host.pace.is_due("still")
+    host.pace.note(0.05)
+    assert not host.pace.is_due("still")
+
+
+def test_rest_earns_what_is_in_hand_back_and_no_more() -> None:
+    host = Host()
+    first_s = host.budget.in_hand_s()
+    host.spend(0.3)
+    host.now_s += 10 * WINDOW_S
+
+    assert host.budget.in_hand_s() == first_s
+
+
+def test_debts_end_after_some_time_however_large() -> None:
+    host = Host()
+    host.spend(100.0)
+
+    assert host.pace.is_overdrawn
+    host.now_s += WINDOW_S
+    assert not host.pace.is_overdrawn
+
+
+@given(
+    st.floats(0.005, 0.2),
+    st.lists(st.tuples(st.floats(0.1, 60.0), st.floats(0.0001, 0.08), st.booleans()), min_size=1, max_size=6),
+)
+def test_no_minute_sees_more_spent_than_its_budget(share: float, spells: list[tuple[float, float, bool]]) -> None:
+    host = Host(share)
+    for duration_s, dump_s, busy in spells:
+        host.run(duration_s, dump_s=dump_s, busy=busy)
+
+    # A dump is begun while there is something in hand, and may cost more than that; the first is made in any case.
+    one_too_many_s = 2 * (0.08 + 0.0004)
+    for begin_s, _ in host.spent[::50]:
+        assert host.spent_between(begin_s, begin_s + WINDOW_S) <= share * WINDOW_S + one_too_many_s
