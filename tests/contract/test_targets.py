@@ -24,7 +24,7 @@ from floodmark.core.hit import Hit
 from floodmark.core.target import TargetSpec
 from floodmark.engine.burst import Burst, BurstWork, run_burst
 from floodmark.engine.check import AnswerCheck
-from floodmark.engine.endpoint import resolve
+from floodmark.engine.dial import dial_to
 from floodmark.engine.request import render_get
 from floodmark_deploy.local import LocalShell
 from floodmark_deploy.port import free_port, is_free, prove_free
@@ -222,12 +222,12 @@ def _failures(target: TargetProcess) -> set[str]:
 
 def _flood(target: TargetProcess, requests: int, hold_s: float, spread_s: float = 0.0) -> list[Hit]:
     now_s, spacing_s = time.monotonic(), spread_s / requests
-    endpoint = resolve(target.address)
+    dial = dial_to(target.address)
     work = BurstWork(
         worker="test",
-        endpoint=endpoint,
+        dial=dial,
         requests=tuple((number, now_s + number * spacing_s) for number in range(requests)),
-        render=render_get(f"/?id={{id}}&hold={hold_s}", endpoint.authority),
+        render=render_get(f"/?id={{id}}&hold={hold_s}", dial.endpoint.authority),
         check=AnswerCheck(text=b"hello"),
         timeout_s=ANSWER_TIMEOUT_S,
     )
