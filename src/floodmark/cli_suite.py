@@ -19,7 +19,7 @@ from floodmark.campaign.suite_plan import again, chosen, refreshed, rows_of
 from floodmark.core.environment import host_facts, machine_facts, versions_of
 from floodmark.core.errors import FloodmarkError, InterruptedRunError, InvalidRunError, UsageError
 from floodmark.core.open_files import raise_open_files_limit
-from floodmark.core.run_folder import RunFolder, RunStatus
+from floodmark.core.run_folder import WATERLINE, RunFolder, RunStatus
 from floodmark.core.suite import RowState, SuiteAsked, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
 from floodmark.core.suite_folder import SuiteFolder, new_suite_path
 from floodmark.core.target import TargetSpec
@@ -142,8 +142,30 @@ def _run(record: SuiteRecord, folder: SuiteFolder, markdown: Path | None) -> int
 def _show(record: SuiteRecord, folder: SuiteFolder, markdown: Path | None) -> int:
     print_suite(record, Console(soft_wrap=False, highlight=False), folder=str(folder.path))
     if markdown is not None:
-        _write("--markdown", markdown, suite_page(record))
+        pictures = _pictures(record, folder, markdown)
+        _write("--markdown", markdown, suite_page(record, pictures))
     return exit_code_of(record)
+
+
+def _pictures(record: SuiteRecord, folder: SuiteFolder, page: Path) -> dict[str, str]:
+    """Copies the bursts' pictures into a folder beside the page; for each row's key where the page finds its own."""
+    beside = page.with_suffix("")
+    links = {}
+    for row in record.rows:
+        picture = folder.path / row.folder / WATERLINE
+        if beside == page or row.table is not SuiteTable.CONCURRENCY or not (row.folder and picture.exists()):
+            continue
+        _make(beside)
+        _write("--markdown", beside / f"{row.target}.svg", picture.read_text(encoding="utf-8"))
+        links[row.key] = f"{beside.name}/{row.target}.svg"
+    return links
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--markdown: {folder} for its pictures cannot be made: {error.strerror}") from None
 
 
 def _write(flag: str, path: Path, text: str) -> None:

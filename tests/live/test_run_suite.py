@@ -55,17 +55,21 @@ def states(folder):
     return {name: row["state"] for name, row in rows(folder).items()}
 
 
-def is_under_way(folder, name):
-    """The load of this row's run is on."""
-    pulses = folder / f"a-{name}" / "pulses.jsonl"
+def is_under_way(folder, run):
+    """The load of this run is on."""
+    pulses = folder / run / "pulses.jsonl"
     return pulses.exists() and pulses.stat().st_size > 0
 
 
-def test_a_suite_survives_a_row_that_fails_is_interrupted_and_goes_on_where_it_was(zoo):
+def run_ids(folder):
+    return [json.loads(path.read_text())["run_id"] for path in folder.glob("a-*/run.json")]
+
+
+def test_a_suite_survives_a_row_that_fails_is_interrupted_and_killed_and_goes_on_where_it_was(zoo):
     folder = zoo / "suite"
     command = (sys.executable, "-m", "floodmark", "suite", "--table", "a", "--requests", "40", "--out", str(folder))
     with started(*command, cwd=zoo) as process:
-        wait_until(lambda: is_under_way(folder, "d-pool"), "the last row's load")
+        wait_until(lambda: is_under_way(folder, "a-d-pool"), "the last row's load")
         assert interrupt(process, signal.SIGINT) == 130
     assert states(folder) == {"a-pool": "done", "b-dies": "failed", "c-missing": "not_run", "d-pool": "pending"}
     first = rows(folder)["a-pool"]
@@ -73,20 +77,35 @@ def test_a_suite_survives_a_row_that_fails_is_interrupted_and_goes_on_where_it_w
     assert "Traceback" not in printed
     assert f"`floodmark suite --resume {folder}` goes on" in printed
 
+    with started(sys.executable, "-m", "floodmark", "suite", "--resume", str(folder), cwd=zoo) as process:
+        wait_until(lambda: is_under_way(folder, "a-d-pool-2"), "the last row's load once more")
+        process.kill()
+        process.wait()
+    wait_until(lambda: not any(map(living, run_ids(folder))), "the end of all that was started")
+    assert states(folder)["d-pool"] == "pending"
+
     done = floodmark("suite", "--resume", str(folder), "--markdown", str(zoo / "results.md"), cwd=zoo)
     assert done.returncode == 1, done.stderr
     assert states(folder) == {"a-pool": "done", "b-dies": "failed", "c-missing": "not_run", "d-pool": "done"}
     assert rows(folder)["a-pool"] == first
-    assert sorted(path.name for path in folder.glob("a-*-pool*")) == ["a-a-pool", "a-d-pool", "a-d-pool-2"]
+    assert sorted(path.name for path in folder.glob("a-*-pool*")) == [
+        "a-a-pool",
+        "a-d-pool",
+        "a-d-pool-2",
+        "a-d-pool-3",
+    ]
     said = " ".join(done.stdout.split())
     assert "F2 a-pool 3 3 1.00 thread" in said
     assert "b-dies b-dies ended with exit code 7" in said
     assert "c-missing c-missing needs the executable 'no-such-server', which is not installed here: get one" in said
     assert "d-pool a ceiling of 4 was expected, and it is 3" in said
     assert "4 runs: 1 as expected, 1 unlike what the target's file expects, 1 failed, 1 not run." in said
-    assert "| F2 | a-pool | 3 | 3 | 1.00 | reused thread |" in (zoo / "results.md").read_text()
-    for path in folder.glob("a-*/run.json"):
-        assert living(json.loads(path.read_text())["run_id"]) == []
+    page = (zoo / "results.md").read_text()
+    assert "| F2 | a-pool | 3 | 3 | 1.00 | reused thread |" in page
+    assert "(results/d-pool.svg)" in page
+    assert sorted(path.name for path in (zoo / "results").iterdir()) == ["a-pool.svg", "d-pool.svg"]
+    assert (zoo / "results" / "d-pool.svg").read_text() == (folder / "a-d-pool-3" / "waterline.svg").read_text()
+    assert not any(map(living, run_ids(folder)))
 
     again = floodmark("report", str(folder), cwd=zoo)
     assert (again.returncode, again.stdout) == (1, done.stdout)

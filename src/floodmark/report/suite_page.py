@@ -1,8 +1,8 @@
-"""A suite as one Markdown page: what ``docs/results.md`` is made with. Text only; it links to nothing."""
+"""A suite as one Markdown page: what ``docs/results.md`` is made with. Text, and links to pictures it is told of."""
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from floodmark.analysis.suite import unlike_expected
@@ -58,8 +58,11 @@ max. So a system that cannot keep up has fewer answers here: the server spends i
 for any more."""
 
 
-def suite_page(record: SuiteRecord) -> str:
-    """The page: machine and versions, the two tables, and a paragraph for each target."""
+def suite_page(record: SuiteRecord, pictures: Mapping[str, str] | None = None) -> str:
+    """The page: machine and versions, the two tables, and a paragraph for each target.
+
+    `pictures` has for a row's key where its picture is, as the page is to link to it.
+    """
     parts = ["# Results", _made_by(record), HOW_TO_READ, summary_words(record)]
     for table, words, make in (
         (SuiteTable.CONCURRENCY, AT_ONCE, _concurrency),
@@ -68,13 +71,13 @@ def suite_page(record: SuiteRecord) -> str:
         rows = in_order(row for row in record.rows if row.table is table)
         if any(row.found for row in rows):
             parts += [f"## {TITLES[table]}", f"{load_words(record, table)}.", words, make(rows)]
-    parts += ["## Target by target", *_targets(record.rows)]
+    parts += ["## Target by target", *_targets(record.rows, pictures or {})]
     return "\n\n".join(map(_wrapped, parts)) + "\n"
 
 
 def _wrapped(part: str) -> str:
     """A paragraph in lines of the docs' width; headings, tables and commands are one line each."""
-    if part.startswith(("#", "|", "`")):
+    if part.startswith(("#", "|", "`", "!")):
         return part
     return textwrap.fill(part, LINE_CHARACTERS, break_long_words=False, break_on_hyphens=False)
 
@@ -149,16 +152,18 @@ def _fails(row: SuiteRow) -> str:
     return fails_words(row.found)
 
 
-def _targets(rows: Iterable[SuiteRow]) -> Iterable[str]:
+def _targets(rows: Iterable[SuiteRow], pictures: Mapping[str, str]) -> Iterable[str]:
     by_name = sorted(rows, key=lambda row: row.target)
     for name, group in groupby(by_name, key=lambda row: row.target):
-        yield from _target(name, list(group))
+        yield from _target(name, list(group), pictures)
 
 
-def _target(name: str, rows: list[SuiteRow]) -> Iterable[str]:
+def _target(name: str, rows: list[SuiteRow], pictures: Mapping[str, str]) -> Iterable[str]:
     yield f"### {name}"
     for row in rows:
         yield _paragraph(row)
+        if row.key in pictures:
+            yield f"![{name}: where each request was, second by second]({pictures[row.key]})"
     expect = rows[0].expect
     about = [f"{title}: {words}" for title, words in (("Why", expect.why), ("What to change", expect.knob)) if words]
     if about:
