@@ -3,7 +3,9 @@
 import http.client
 import re
 import secrets
+import textwrap
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from floodmark.core.target import read_target
 from floodmark_deploy.local import LocalShell
 from floodmark_deploy.target_process import start_target
+from floodmark_deploy.zoo import targets_folder
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "add-a-server.md"
 HOST = "127.0.0.1"
@@ -43,3 +46,11 @@ def test_the_example_starts_holds_answers_and_stops(tmp_path: Path) -> None:
         target.stop()
         assert shell.leftovers(marker) == ()
     assert (spec.name, spec.expect.ceiling) == ("my-server", 8)
+
+
+def test_the_zoos_example_is_what_is_in_the_zoo_but_for_what_is_the_default() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^   ```toml\n(.*?)^   ```$", page, re.DOTALL | re.MULTILINE)
+    there = tomllib.loads((targets_folder() / "flask-cheroot" / "target.toml").read_text(encoding="utf-8"))
+    for key, value in tomllib.loads(textwrap.dedent(shown)).items():
+        assert value == there[key] if isinstance(value, str) else value.items() <= there[key].items()
