@@ -1,5 +1,6 @@
 """Where targets are found and what they lack here. Reads folders; starts nothing."""
 
+import contextlib
 import difflib
 import importlib.metadata
 import os
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import floodmark
-from floodmark.core.errors import UsageError
+from floodmark.core.errors import PlanError, UsageError
 from floodmark.core.target import FILE_NAME, TargetSpec, read_target
+from floodmark_deploy.own_network import REMEDY, may_have_own_network
 
 FOLDER_VARIABLE = "FLOODMARK_TARGETS"
 
@@ -23,6 +25,11 @@ class Missing:
     kind: str
     name: str
     remedy: str
+
+    def __str__(self) -> str:
+        """``the executable 'go', which is not installed here: apt-get install go``."""
+        where = "this process has not" if self.kind == "right" else "is not installed here"
+        return f"the {self.kind} {self.name!r}, which {where}: {self.remedy}"
 
 
 def roots() -> tuple[Path, ...]:
@@ -51,6 +58,17 @@ def list_targets(folder: Path | None = None) -> tuple[TargetSpec, ...]:
     return tuple(read_target(folder / name) for name in target_names(folder))
 
 
+def known_servers() -> tuple[TargetSpec, ...]:
+    """Those of the zoo's targets that say how to recognise their server. Without a zoo none, and no unreadable one."""
+    found = []
+    with contextlib.suppress(UsageError):
+        folder = targets_folder()
+        for name in target_names(folder):
+            with contextlib.suppress(PlanError):
+                found.append(read_target(folder / name))
+    return tuple(spec for spec in found if spec.recognise.command)
+
+
 def target_names(folder: Path) -> tuple[str, ...]:
     """The names alone, so that one unreadable target does not hide the others."""
     return tuple(sorted(path.parent.name for path in folder.glob(f"[!_.]*/{FILE_NAME}")))
@@ -75,12 +93,15 @@ def availability(spec: TargetSpec) -> tuple[Missing, ...]:
         ("executable", needs.executables, lambda name: find_executable(name) is not None),
         ("file", needs.files, lambda name: Path(name).exists()),
     )
-    return tuple(
+    missing = [
         Missing(kind=kind, name=" or ".join(names), remedy=needs.install)
         for kind, entries, is_here in kinds
         for names in map(_alternatives, entries)
         if not any(map(is_here, names))
-    )
+    ]
+    if spec.limits.sysctl and not may_have_own_network():
+        missing.append(Missing(kind="right", name="to make a network namespace", remedy=REMEDY))
+    return tuple(missing)
 
 
 def _alternatives(entry: str) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from floodmark.core.codec import from_plain
 from floodmark.core.errors import PlanError, WireError
 from floodmark.core.published import SuiteSpec, prove_failures
+from floodmark.core.recognise import RecogniseSpec
 
 FILE_NAME = "target.toml"
 MAX_PORT = 65_535
@@ -19,19 +20,24 @@ STATUSES = range(200, 600)
 LEAST_FILES = 8
 """Standard streams, the program, a listener, one connection, and room for the interpreter's own."""
 
+_SYSCTL = re.compile(r"net(\.[a-z0-9_]+){2,}")
+"""Names of the network's settings. No dots beside dots: it becomes a path."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartSpec:
     """How to start the server in the foreground.
 
     `command` may use ``{python}`` ``{host}`` ``{port}`` ``{folder}`` ``{scratch}``. `app_dir`, relative to the file's
-    folder, is put on PYTHONPATH and is the working directory. `port` 0 means any free port.
+    folder, is put on PYTHONPATH and is the working directory. `port` 0 means any free port. `processes` is how many
+    share the connections, 0: one per core; it says how many open files each of them needs.
     """
 
     command: tuple[str, ...]
     app_dir: str = "."
     env: dict[str, str] = dataclasses.field(default_factory=dict)
     port: int = 0
+    processes: int = 1
 
     def __post_init__(self) -> None:
         """Refuses what cannot be started."""
@@ -39,6 +45,8 @@ class StartSpec:
             raise ValueError("command is empty: give the program and its words as a list")
         if not 0 <= self.port <= MAX_PORT:
             raise ValueError(f"port {self.port}: give a port from 0 (any free one) to {MAX_PORT}")
+        if self.processes < 0:
+            raise ValueError(f"processes {self.processes}: give how many share the connections, or 0 for one per core")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +118,12 @@ class LimitsSpec:
     """Limits set on the target's processes; None leaves them as they are.
 
     `nofile` is RLIMIT_NOFILE: open files of each process. `nproc` is RLIMIT_NPROC: processes and threads of it in all.
+    `sysctl` are settings of a network namespace, as in ``net.ipv4.tcp_syncookies``: the run happens in one of its own.
     """
 
     nofile: int | None = None
     nproc: int | None = None
+    sysctl: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuses a limit that nothing can run under."""
@@ -121,6 +131,9 @@ class LimitsSpec:
             raise ValueError(f"nofile {self.nofile}: give at least {LEAST_FILES}; a Python alone opens that many")
         if self.nproc is not None and self.nproc < 1:
             raise ValueError(f"nproc {self.nproc}: give at least 1; the program itself is one")
+        for name in self.sysctl:
+            if not _SYSCTL.fullmatch(name):
+                raise ValueError(f"sysctl {name!r}: give a setting of the network, such as net.ipv4.tcp_syncookies")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +167,7 @@ class TargetSpec:
     request: RequestSpec = dataclasses.field(default_factory=RequestSpec)
     limits: LimitsSpec = dataclasses.field(default_factory=LimitsSpec)
     expect: ExpectSpec = dataclasses.field(default_factory=ExpectSpec)
+    recognise: RecogniseSpec = dataclasses.field(default_factory=RecogniseSpec)
     suite: SuiteSpec = dataclasses.field(default_factory=SuiteSpec)
     folder: str = "."
 
