@@ -1,9 +1,8 @@
 """What must be changed, and by which knob: from what is known of the target, else from the evidence alone."""
 
-from dataclasses import replace
-
-from floodmark.analysis.document import Check, Judgement, Unit
+from floodmark.analysis.document import Check, Judgement, LimitKind, Unit
 from floodmark.analysis.estimates import agree
+from floodmark.analysis.known_server import Recognised
 from floodmark.core.outcomes import Outcome
 from floodmark.core.places import Place
 from floodmark.core.run_folder import Manifest, RunStatus
@@ -35,64 +34,56 @@ REMEDIES = {
     Outcome.OUT_OF_MEMORY: "The generator ran out of memory for sockets: use more workers on more hosts.",
 }
 
-SPARE_FILES = 1
-"""A server at its limit closes and opens one all the time."""
 
-_RAISE_BOTH = "Raise the server's backlog, and net.core.somaxconn."
-
-
-def advise(manifest: Manifest, found: Judgement, files_peak: int | None) -> tuple[str, ...]:
+def advise(manifest: Manifest, found: Judgement, known: Recognised | None = None) -> tuple[str, ...]:
     """Advice, the most useful first; a target's own knob only where its expected ceiling was measured.
 
-    `files_peak` is the most files that any process of the target had open.
+    `known` is a server that was recognised.
     """
     expect, ceiling = manifest.expect, found.in_service.ceiling
-    advice = []
-    if expect.why and expect.ceiling == ceiling:
+    advice = list(known.advice) if known else []
+    if known and known.tells.why:
+        pass
+    elif expect.why and expect.ceiling == ceiling:
         advice = [text for text in (expect.why, expect.knob) if text]
     elif expect.ceiling is not None and expect.ceiling != ceiling and manifest.status is RunStatus.COMPLETE:
         advice = [_unexpected(expect.ceiling, ceiling)]
-    elif not _files_are_short(manifest, files_peak):
-        advice = [*_of_model(found), *_of_inside(found)]
-    if _files_are_short(manifest, files_peak):
-        advice.append(_short_files(manifest, files_peak))
-    kinds = [Outcome(failure.kind) for failure in found.failures]
-    advice += [*_of_lines(manifest, found), *(REMEDIES[kind] for kind in kinds if kind in REMEDIES)]
-    return tuple(dict.fromkeys(advice))
+    elif not any(limit.kind is LimitKind.OPEN_FILES for limit in found.limits):
+        advice += [*_of_model(found), *_of_inside(found)]
+    return tuple(dict.fromkeys([*advice, *_of_limits(found)]))
 
 
 def advise_steady(
-    manifest: Manifest, found: Judgement, files_peak: int | None, checks: tuple[Check, ...], *, waited: bool
+    manifest: Manifest,
+    found: Judgement,
+    checks: tuple[Check, ...],
+    *,
+    waited: bool,
+    known: Recognised | None = None,
 ) -> tuple[str, ...]:
     """Advice on a steady load: the generator's part first; the target's own knob where requests waited in it.
 
-    `waited`: requests waited in the target, so that more at once would have served them sooner.
+    `waited`: requests waited in the target, so that more at once would have served them sooner. `known` is a server
+    that was recognised.
     """
     expect, at_once = manifest.expect, found.in_service.peak
     failed = [check.name for check in checks if check.ok is False]
     advice = [LOAD_REMEDIES[name] for name in failed if name in LOAD_REMEDIES]
-    if waited and not advice and expect.ceiling is not None and agree(expect.ceiling, at_once):
-        advice += [text for text in (expect.why, expect.knob) if text]
-    if _files_are_short(manifest, files_peak):
-        advice.append(_short_files(manifest, files_peak))
-    kinds = [Outcome(failure.kind) for failure in found.failures]
-    # A line that was full was seen full in so many beats; the counter is of all lines of the namespace.
-    seen = replace(found, listen_overflows=None)
-    advice += [*_of_lines(manifest, seen), *(REMEDIES[kind] for kind in kinds if kind in REMEDIES)]
-    return tuple(dict.fromkeys(advice))
+    number, own = expect.ceiling, [text for text in (expect.why, expect.knob) if text]
+    if known:
+        number, own = known.server.number, list(known.advice)
+    if waited and not advice and number is not None and agree(number, at_once):
+        advice += own
+    elif known:
+        advice.append(known.server.words)
+    return tuple(dict.fromkeys([*advice, *_of_limits(found)]))
 
 
-def _files_are_short(manifest: Manifest, files_peak: int | None) -> bool:
-    limit = manifest.limits.open_files if manifest.limits else None
-    return limit is not None and files_peak is not None and files_peak >= limit - SPARE_FILES
-
-
-def _short_files(manifest: Manifest, files_peak: int | None) -> str:
-    limit = (manifest.limits.open_files if manifest.limits else None) or 0
-    return (
-        f"A process of the target had {files_peak or 0:,} files open, and its limit (RLIMIT_NOFILE) is {limit:,}: each"
-        " connection is one. Raise the limit first."
-    )
+def _of_limits(found: Judgement) -> list[str]:
+    """The limits that were reached, then what no limit explains."""
+    explained = {kind for limit in found.limits for kind in limit.explains}
+    kinds = [Outcome(failure.kind) for failure in found.failures if failure.kind not in explained]
+    return [*(limit.words for limit in found.limits), *(REMEDIES[kind] for kind in kinds if kind in REMEDIES)]
 
 
 def _unexpected(expected: int, ceiling: int | None) -> str:
@@ -112,23 +103,6 @@ def _of_model(found: Judgement) -> list[str]:
     if model.unit is Unit.EVENT_LOOP and ceiling == (model.processes or 1):
         return ["An event loop ran one request at a time: its handler blocks; await, or hand the work to threads."]
     return []
-
-
-def _of_lines(manifest: Manifest, found: Judgement) -> list[str]:
-    somaxconn = manifest.limits.somaxconn if manifest.limits else None
-    remedy = f"Raise the server's backlog and, above {somaxconn:,}, net.core.somaxconn." if somaxconn else _RAISE_BOTH
-    full = [line for line in found.lines if line.depth_peak > line.limit]
-    # The counter is the whole namespace's: it speaks of this target only where clients could not get in.
-    kept_out = any(found.waiting[place].peak for place in (Place.CONNECTING, Place.HALF_OPEN))
-    advice = [
-        f"The accept queue of {line.address} was full ({line.depth_peak:,} of {line.limit:,} + 1): the kernel dropped"
-        f" what came then. {remedy}"
-        for line in full
-    ]
-    if kept_out and found.listen_overflows and not any(line.outer for line in full):
-        times = f"{found.listen_overflows:,} times (retries included)"
-        advice.append(f"An accept queue overflowed {times} between two samples, and clients were kept out. {remedy}")
-    return advice
 
 
 def _of_inside(found: Judgement) -> list[str]:
