@@ -1,8 +1,9 @@
 """One time axis: a recording's hits and samples in seconds since the first planned release. No counting yet."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from floodmark.core.clock import ClockReading
+from floodmark.core.clock import clock_courses
 from floodmark.core.errors import RunFolderError
 from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
@@ -34,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
-    """An agent's sample on the common axis, at the moment of its socket dump."""
+    """An agent's sample on the common axis, at the moment of its socket dump, or else of reading the listeners."""
 
     at_s: float
     sample: Sample
@@ -89,64 +90,75 @@ def put_on_axis(recording: Recording) -> Axis:
     if fired_s is None:
         reasons = "; ".join(recording.manifest.problems) or "the run ended before that"
         raise RunFolderError(f"{recording.path}: the load was never released: {reasons}")
-    offsets = _offsets(recording.clocks)
-    target_shift_s = _target_shift(recording, offsets, fired_s)
-    requests = tuple(_request(hit, offsets.get(hit.worker, 0.0) + fired_s, target_shift_s) for hit in recording.hits)
-    shift_s = offsets.get(AGENT_NODE, 0.0) + fired_s
-    beats = tuple(Beat(at_s=sample.socket_s - shift_s, sample=sample) for sample in recording.samples)
+    clocks = _Clocks(recording)
+    target_s = _target_clock(recording, clocks, fired_s)
+    requests = tuple(
+        _request(hit, clocks.offset_s(hit.worker, hit.planned_s) + fired_s, target_s) for hit in recording.hits
+    )
+    beats = tuple(
+        Beat(at_s=sample.socket_s - clocks.offset_s(AGENT_NODE, sample.socket_s) - fired_s, sample=sample)
+        for sample in recording.samples
+    )
     return Axis(
         recording=recording,
         requests=requests,
         beats=tuple(sorted(beats, key=lambda beat: beat.at_s)),
-        end_s=_end(recording, requests, offsets, fired_s),
+        end_s=_end(recording, requests, clocks, fired_s),
     )
 
 
-def _offsets(clocks: tuple[ClockReading, ...]) -> dict[str, float]:
-    """Each node's best reading: the one with the smallest bound."""
-    best: dict[str, ClockReading] = {}
-    for clock in clocks:
-        if clock.node not in best or clock.bound_s < best[clock.node].bound_s:
-            best[clock.node] = clock
-    return {node: clock.offset_s for node, clock in best.items()}
+class _Clocks:
+    """The nodes' clocks against the master's; a node without a reading has the master's own."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._courses = clock_courses(recording.clocks)
+
+    def __contains__(self, node: str) -> bool:
+        return node in self._courses
+
+    def offset_s(self, node: str, at_s: float) -> float:
+        """The node's offset at a time of its own."""
+        course = self._courses.get(node)
+        return course.offset_at(at_s) if course else 0.0
 
 
-def _target_shift(recording: Recording, offsets: dict[str, float], fired_s: float) -> float:
-    """What to take from a handler's stamp to put it on the axis.
+def _target_clock(recording: Recording, clocks: _Clocks, fired_s: float) -> Callable[[float], float]:
+    """What puts a handler's stamp on the axis.
 
     Without an agent the target's clock is placed by the answers: a handler cannot end after its answer's first byte,
     and the quickest answer came at once.
     """
-    if AGENT_NODE in offsets:
-        return offsets[AGENT_NODE] + fired_s
+    if AGENT_NODE in clocks:
+        return lambda at_s: at_s - clocks.offset_s(AGENT_NODE, at_s) - fired_s
     gaps = [
-        hit.handler_end_s - (hit.first_byte_s - offsets.get(hit.worker, 0.0) - fired_s)
+        hit.handler_end_s - (hit.first_byte_s - clocks.offset_s(hit.worker, hit.first_byte_s) - fired_s)
         for hit in recording.hits
         if hit.handler_end_s is not None and hit.first_byte_s is not None
     ]
-    return max(gaps, default=fired_s)
+    shift_s = max(gaps, default=fired_s)
+    return lambda at_s: at_s - shift_s
 
 
-def _request(hit: Hit, shift_s: float, target_shift_s: float) -> Request:
-    def moved(time_s: float | None, by_s: float) -> float | None:
-        return None if time_s is None else time_s - by_s
+def _request(hit: Hit, shift_s: float, target_s: Callable[[float], float]) -> Request:
+    def moved(time_s: float | None) -> float | None:
+        return None if time_s is None else time_s - shift_s
 
     return Request(
         hit=hit,
         planned_s=hit.planned_s - shift_s,
-        released_s=moved(hit.released_s, shift_s),
-        connected_s=moved(hit.connected_s, shift_s),
-        first_byte_s=moved(hit.first_byte_s, shift_s),
-        ended_s=moved(hit.ended_s, shift_s),
-        handler_begin_s=moved(hit.handler_begin_s, target_shift_s),
-        handler_end_s=moved(hit.handler_end_s, target_shift_s),
+        released_s=moved(hit.released_s),
+        connected_s=moved(hit.connected_s),
+        first_byte_s=moved(hit.first_byte_s),
+        ended_s=moved(hit.ended_s),
+        handler_begin_s=None if hit.handler_begin_s is None else target_s(hit.handler_begin_s),
+        handler_end_s=None if hit.handler_end_s is None else target_s(hit.handler_end_s),
     )
 
 
-def _end(recording: Recording, requests: tuple[Request, ...], offsets: dict[str, float], fired_s: float) -> float:
+def _end(recording: Recording, requests: tuple[Request, ...], clocks: _Clocks, fired_s: float) -> float:
     """The end of the load: the last outcome, or the cut where requests were still without one."""
     ends = [request.ended_s for request in requests if request.ended_s is not None]
-    cuts = [report.ended_s - offsets.get(report.worker, 0.0) - fired_s for report in recording.workers]
+    cuts = [report.ended_s - clocks.offset_s(report.worker, report.ended_s) - fired_s for report in recording.workers]
     if cuts:
         return max([*ends, *cuts])
     if recording.manifest.cut_s is not None:

@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from floodmark.analysis.axis import Axis
+from floodmark.analysis.counted import beat_of
 from floodmark.analysis.document import Timeline
 from floodmark.analysis.service import Service
-from floodmark.analysis.steps import StepCount, sampled_pieces, sustained
+from floodmark.analysis.steps import StepCount, sustained
 from floodmark.core.places import Place
 
 PROOF_SHARE = 0.8
@@ -71,7 +73,7 @@ def prove_ceiling(axis: Axis, service: Service, timeline: Timeline, level: int) 
     until_s = _certain_end(axis, service)
     first_s = first_reached(service.count, level - slack(level), until_s)
     saturated_s = at_level_s = 0.0
-    for begin_s, end_s in waited_behind(timeline, level):
+    for begin_s, end_s in waited_behind(axis, timeline, level):
         start_s, stop_s = max(begin_s, first_s), min(end_s, until_s)
         for piece_s, next_s, count in service.count.pieces(start_s, stop_s):
             saturated_s += next_s - piece_s
@@ -94,25 +96,30 @@ def standing_level(axis: Axis, service: Service, timeline: Timeline, peak: int) 
     that no batch had. Only a wait of two holds in one piece is long enough to tell.
     """
     until_s = _certain_end(axis, service)
-    spans = [(max(begin_s, 0.0), min(end_s, until_s)) for begin_s, end_s in waited_behind(timeline, peak)]
+    spans = [(max(begin_s, 0.0), min(end_s, until_s)) for begin_s, end_s in waited_behind(axis, timeline, peak)]
     pieces = [piece for begin_s, end_s in spans for piece in service.count.pieces(begin_s, end_s)]
     if _longest(spans) < STANDING_HOLDS * axis.served_hold_s:
         return peak
     return sustained(pieces, STANDING_SHARE * sum(end_s - begin_s for begin_s, end_s, _ in pieces)) or peak
 
 
-def waited_behind(timeline: Timeline, level: int) -> list[tuple[float, float]]:
+def waited_behind(axis: Axis, timeline: Timeline, level: int) -> list[tuple[float, float]]:
     """The spans of time in which the agent saw requests waiting behind a server with `level` in service.
 
-    With hundreds in service, a few that are being handed over always look as if they waited: they do not count.
+    With hundreds in service, a few that are being handed over always look as if they waited: they do not count. Where
+    some waited at one count and none at the next, they waited for a beat: when in between they were taken is not known.
     """
     behind: list[int | None] = []
     for values in zip(*(timeline.places[place] for place in BEHIND), strict=True):
         known = [value for value in values if value is not None]
         behind.append(sum(known) if known else None)
     least = 1 + slack(level)
-    pieces = sampled_pieces(timeline.times_s, behind)
-    return [(begin_s, end_s) for begin_s, end_s, count in pieces if count >= least]
+    beat_s, spans = beat_of(axis), []
+    for (begin_s, end_s), (count, following) in zip(pairwise(timeline.times_s), pairwise(behind), strict=True):
+        if count is not None and count >= least:
+            go_on = following is not None and following >= least
+            spans.append((begin_s, end_s if go_on else min(end_s, begin_s + beat_s)))
+    return spans
 
 
 def first_reached(count: StepCount, level: int, until_s: float) -> float:
@@ -167,7 +174,7 @@ def _filled_slowly(axis: Axis, service: Service, timeline: Timeline, level: int)
     """True where the level was reached a few at a time while others waited: it is then a rate times the hold."""
     until_s = _certain_end(axis, service)
     low_s, high_s = (first_reached(service.count, math.ceil(share * level), until_s) for share in (0.25, 0.75))
-    spans = waited_behind(timeline, level=0)
+    spans = waited_behind(axis, timeline, level=0)
     waited_s = sum(max(0.0, min(end_s, high_s) - max(begin_s, low_s)) for begin_s, end_s in spans)
     return high_s - low_s > SLOW_HOLDS * axis.served_hold_s and waited_s > PROOF_SHARE * (high_s - low_s)
 

@@ -1,10 +1,11 @@
 """Why a run might not count (docs/method.md, section 4): each check looks at one reason. It changes no verdict."""
 
 from floodmark.analysis.axis import Axis
+from floodmark.analysis.clocks import check_clocks
 from floodmark.analysis.document import Check, InService, Timeline, Validity
 from floodmark.analysis.estimates import LITTLES_LAW, agree
 from floodmark.analysis.release import late_of
-from floodmark.analysis.target_checks import GAP_HOLDS, alive_in, check_target, milliseconds
+from floodmark.analysis.target_checks import COUNT_GAP_HOLDS, GAP_HOLDS, alive_in, check_target, milliseconds
 from floodmark.core.outcomes import Outcome, Side
 from floodmark.core.run_folder import Manifest, RunStatus
 
@@ -36,11 +37,13 @@ def check_run(axis: Axis, timeline: Timeline, in_service: InService, outcomes: d
         _released_on_time(axis),
         _loop_on_time(axis),
         _generator_resources(axis),
-        clocks_aligned(axis),
+        check_clocks(axis.recording),
         _littles_law(in_service),
         _hold_held(axis),
         server_answered(axis.recording.manifest, outcomes),
-        *check_target(axis, alive_in(timeline), gap_s=GAP_HOLDS * axis.hold_s),
+        *check_target(
+            axis, alive_in(timeline), gap_s=GAP_HOLDS * axis.hold_s, count_gap_s=COUNT_GAP_HOLDS * axis.hold_s
+        ),
     )
     return Validity(ok=all(check.ok is not False for check in checks), checks=checks)
 
@@ -100,18 +103,6 @@ def _generator_resources(axis: Axis) -> Check:
         return Check(name="generator's ports, files and memory", ok=True, words="none ran out")
     words = f"{len(short):,} requests failed on the generator: {short[0].error}"
     return Check(name="generator's ports, files and memory", ok=False, words=words)
-
-
-def clocks_aligned(axis: Axis) -> Check:
-    """Every node's clock is known better than the agent's beat."""
-    name = "clocks aligned"
-    clocks = axis.recording.clocks
-    if not clocks:
-        return Check(name=name, ok=False, words="no clock was read: clocks.jsonl is missing or empty")
-    best = {node: min(c.bound_s for c in clocks if c.node == node) for node in {clock.node for clock in clocks}}
-    bound_s, beat_s = max(best.values()), axis.recording.manifest.beat_s
-    words = f"within {milliseconds(bound_s)} of the master (bound {milliseconds(beat_s)})"
-    return Check(name=name, ok=bound_s <= beat_s, words=words)
 
 
 def _littles_law(in_service: InService) -> Check:

@@ -104,11 +104,52 @@ class Failure:
     example: str
 
 
+class LimitKind(StrEnum):
+    """What there was not enough of."""
+
+    OPEN_FILES = "open-files"
+    THREADS = "threads"
+    CONNECTIONS = "connections"
+    """A limit that the server sets itself."""
+    ACCEPT_QUEUE = "accept-queue"
+    SYN_QUEUE = "syn-queue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitReached:
+    """A limit that the target ran into: in a few words with its figure, and in a sentence or two with the remedy.
+
+    `explains` are the kinds of failure that come of it.
+    """
+
+    kind: LimitKind
+    short: str
+    words: str
+    explains: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownServer:
+    """The server that a target's command lines tell; `target` is the zoo's target with the knowledge of it.
+
+    `number` is how many at once its options mean, `agrees` whether that was measured; None: neither can be told. Where
+    nothing bounds the server, `agrees` says that no ceiling was measured.
+    """
+
+    target: str
+    server: str
+    number: int | None
+    agrees: bool | None
+    words: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What was found, first in one sentence.
 
     `listen_overflows` counts events in the target's network namespace during the load, with retries; None: not seen.
+    `known` None: no server of the zoo was recognised, or the target's own file says what it is. `limits` are those that
+    the target ran into.
     """
 
     sentence: str
@@ -119,6 +160,8 @@ class Judgement:
     failures: tuple[Failure, ...]
     advice: tuple[str, ...]
     listen_overflows: int | None = None
+    known: KnownServer | None = None
+    limits: tuple[LimitReached, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,12 +240,69 @@ class ServiceTime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCost:
+    """What the agent did in the run: `samples`, of them `counted` with a dump of all connections.
+
+    `saved` beats were skipped to keep to its CPU budget. `cpu_share` is its CPU time per second of the run, as a share
+    of one core; None: not known.
+    """
+
+    samples: int
+    counted: int
+    saved: int
+    cpu_share: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestMemory:
+    """Resident memory that one request more takes in the target's processes, `within_bytes` more or less.
+
+    `each_bytes` None: it cannot be told, and `words` says why.
+    """
+
+    each_bytes: int | None
+    within_bytes: int | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Resident memory (RSS) of the target's processes, before a burst and at most, and what each request took.
+
+    `running` is a request in service, `waiting` one that waits inside the target: unread, or in process. `shared`:
+    there were several processes, and what they share is counted in each: the figures are upper bounds then.
+    """
+
+    before_bytes: int
+    peak_bytes: int
+    running: RequestMemory
+    waiting: RequestMemory
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeClock:
+    """How a node's clock stood to the master's: its time is right within `bound_s` after `offset_s` is taken off.
+
+    `drift_s` is the change of the offset over `over_s`, from the reading before the load to the one after it; None
+    where one of these is missing.
+    """
+
+    node: str
+    offset_s: float
+    bound_s: float
+    drift_s: float | None
+    over_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictDocument:
     """``verdict.json``. `outcomes` add up to the requests planned. `status` is the run's own.
 
     `latency` counts from the planned release to the last byte, `first_byte` to the first, of answered requests;
     `connect` from the begin of a connection to its establishment. `throughput` and `service` are a steady load's,
-    `steps` a search's.
+    `steps` a search's, `memory` a burst's. `agent` None: none took part, or it left no sample.
+    `clock` has one entry per node.
     """
 
     format: int
@@ -219,6 +319,9 @@ class VerdictDocument:
     release: Release | None = None
     service: ServiceTime | None = None
     steps: tuple[SearchStep, ...] = ()
+    agent: AgentCost | None = None
+    clock: tuple[NodeClock, ...] = ()
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,8 +329,9 @@ class Timeline:
     """How many requests were in each place at each of `times_s` (seconds since the first planned release, rising).
 
     All series have the length of `times_s`. `places` always has all six; None at times where the agent was not there to
-    tell. `answered` and `failed` are running totals, `unsent` the number not released. After `certain_until_s` (None:
-    never) `in_service` is an estimate: the run ended before those in service were answered. `threads`, `processes`,
+    tell. With an agent the times are those at which it counted the connections, so they are not evenly apart.
+    `answered` and `failed` are running totals, `unsent` the number not released. After `certain_until_s` (None: never)
+    `in_service` is an estimate: the run ended before those in service were answered. `threads`, `processes`,
     `open_files` and `rss_bytes` are sums over the target's process tree, None where not seen. In a steady load
     `in_service` is throughput times service time; where that time is not known, all that the server has read.
     """

@@ -81,7 +81,7 @@ def _by_littles_law(axis: Axis, timeline: Timeline) -> Estimate:
 
 
 def _saturated_window(axis: Axis, timeline: Timeline, first_end_s: float) -> tuple[float, float] | None:
-    spans, hold_s = waited_behind(timeline, level=0), axis.served_hold_s
+    spans, hold_s = waited_behind(axis, timeline, level=0), axis.served_hold_s
     if not spans or hold_s <= 0:
         return None
     start_s = first_end_s + hold_s / 2

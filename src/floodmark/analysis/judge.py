@@ -1,16 +1,21 @@
 """A recording, judged: the one function that joins the rooms of analysis. Pure: same recording, same verdict."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from floodmark.analysis.advice import advise
+from floodmark.analysis.agent_cost import agent_cost
 from floodmark.analysis.axis import Axis, put_on_axis
 from floodmark.analysis.ceiling import find_ceiling, first_reached, proof_words
 from floodmark.analysis.checks import check_run
+from floodmark.analysis.clocks import node_clocks
 from floodmark.analysis.document import FORMAT, InService, Judged, Judgement, Timeline, VerdictDocument
 from floodmark.analysis.estimates import agreement_words, make_estimates
 from floodmark.analysis.failures import count_outcomes, failures_of
-from floodmark.analysis.files import files_peak
+from floodmark.analysis.known_server import Measured, recognise
+from floodmark.analysis.limits_reached import limits_reached
 from floodmark.analysis.lines import SETTLED_SHARE, lines_of, listen_overflows, settled_places, waiting_places
+from floodmark.analysis.memory import memory_of
 from floodmark.analysis.model import judge_model
 from floodmark.analysis.percentiles import percentiles_of
 from floodmark.analysis.release import release_of_burst
@@ -22,10 +27,11 @@ from floodmark.analysis.timeline import LEAD_S, TimelineMaker
 from floodmark.core.errors import RunFolderError
 from floodmark.core.profile import BurstProfile, SearchProfile
 from floodmark.core.run_folder import STEPS, Recording
+from floodmark.core.target import TargetSpec
 
 
-def judge(recording: Recording) -> Judged:
-    """The verdict on a recording of one load.
+def judge(recording: Recording, known: Sequence[TargetSpec] = ()) -> Judged:
+    """The verdict on a recording of one load. `known` are targets that a server of no target may be recognised as.
 
     Raises `RunFolderError` where the load was never released; or where it is a search, which has several.
     """
@@ -33,10 +39,10 @@ def judge(recording: Recording) -> Judged:
     if isinstance(profile, SearchProfile):
         raise RunFolderError(f"{recording.path}: a search is judged burst by burst; its bursts are below {STEPS}/")
     axis = put_on_axis(recording)
-    return _judge_burst(axis) if isinstance(profile, BurstProfile) else judge_steady(axis, profile)
+    return _judge_burst(axis, known) if isinstance(profile, BurstProfile) else judge_steady(axis, profile, known)
 
 
-def _judge_burst(axis: Axis) -> Judged:
+def _judge_burst(axis: Axis, known: Sequence[TargetSpec]) -> Judged:
     recording = axis.recording
     service = service_of(axis)
     in_service, timeline = _in_service(axis, service)
@@ -46,7 +52,7 @@ def _judge_burst(axis: Axis) -> Judged:
         target=recording.manifest.target,
         status=recording.manifest.status.value,
         profile=summary_of(axis.burst),
-        verdict=_judgement(axis, service, in_service, timeline, outcomes),
+        verdict=_spoken(axis, _judgement(axis, service, in_service, timeline), outcomes, timeline, known),
         outcomes=outcomes,
         validity=check_run(axis, timeline, in_service, outcomes),
         latency=percentiles_of(_since_plan(axis, "ended_s")),
@@ -57,6 +63,9 @@ def _judge_burst(axis: Axis) -> Judged:
             if request.connected_s is not None and request.released_s is not None
         ),
         release=release_of_burst(axis),
+        agent=agent_cost(recording),
+        clock=node_clocks(recording),
+        memory=memory_of(axis, timeline),
     )
     return Judged(document=document, timeline=timeline)
 
@@ -76,15 +85,13 @@ def _in_service(axis: Axis, service: Service) -> tuple[InService, Timeline]:
     return found, TimelineMaker(axis, service, level_after=ceiling).make()
 
 
-def _judgement(
-    axis: Axis, service: Service, in_service: InService, timeline: Timeline, outcomes: dict[str, int]
-) -> Judgement:
-    manifest = axis.recording.manifest
+def _judgement(axis: Axis, service: Service, in_service: InService, timeline: Timeline) -> Judgement:
+    """What was found, without its words."""
     lines = lines_of(axis)
     ceiling = in_service.ceiling
     full_from_s = -LEAD_S if ceiling is None else first_reached(service.count, ceiling, axis.end_s)
     waiting = waiting_places(axis, timeline, lines, full_from_s)
-    found = Judgement(
+    return Judgement(
         sentence="",
         in_service=in_service,
         waiting=waiting,
@@ -94,11 +101,25 @@ def _judgement(
         advice=(),
         listen_overflows=listen_overflows(axis),
     )
+
+
+def _spoken(
+    axis: Axis, found: Judgement, outcomes: dict[str, int], timeline: Timeline, known: Sequence[TargetSpec]
+) -> Judgement:
+    """What was found, in words; with what is known of the server where it is recognised."""
+    manifest, ceiling = axis.recording.manifest, found.in_service.ceiling
+    found = replace(found, limits=limits_reached(axis, found))
+    measured = Measured(at_once=ceiling, unit=found.model.unit, peak=found.in_service.peak)
+    recognised = recognise(manifest, measured, known)
+    moved_by = manifest.expect
+    if recognised is not None and recognised.server.agrees:
+        moved_by = replace(recognised.tells, ceiling=ceiling)
     settled = settled_places(axis, timeline, SETTLED_SHARE * axis.hold_s)
     return replace(
         found,
-        sentence=verdict_sentence(manifest, axis.burst, found, settled, outcomes),
-        advice=advise(manifest, found, files_peak(axis)),
+        sentence=verdict_sentence(replace(manifest, expect=moved_by), axis.burst, found, settled, outcomes),
+        advice=advise(manifest, found, recognised),
+        known=recognised.server if recognised else None,
     )
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from floodmark.analysis.axis import Axis
+from floodmark.analysis.counted import beat_of, standing_pieces
 from floodmark.analysis.document import Line, Timeline, WaitingPlace
-from floodmark.analysis.steps import sampled_pieces, sustained
+from floodmark.analysis.steps import sustained
 from floodmark.analysis.timeline import FOREVER_S, LEAD_S
 from floodmark.core.places import WAITING_PLACES, Place
-from floodmark.core.profile import BurstProfile
 from floodmark.core.sample import ListenerSample, Sample
 
 DWELL_BEATS = 2.0
@@ -51,14 +51,13 @@ def waiting_places(
     handler, not in line for one. `inside_dwell_s`: how long in process must last at least, where it is known less often
     than at every beat.
     """
-    beat_s = beat_of(axis)
     # A hair less than the beats' own length: they are not placed to the microsecond.
-    dwell_s = max(0.9 * DWELL_BEATS * beat_s, DWELL_SHARE * axis.hold_s)
+    dwell_s = max(0.9 * DWELL_BEATS * beat_of(axis), DWELL_SHARE * axis.hold_s)
     found = {}
     for place in WAITING_PLACES:
         since_s = full_from_s if place in INSIDE else -LEAD_S
         least_s = max(dwell_s, inside_dwell_s) if place is Place.IN_PROCESS else dwell_s
-        found[place] = WaitingPlace(peak=_peak(timeline, place, least_s, beat_s, since_s), limit=None)
+        found[place] = WaitingPlace(peak=_peak(axis, timeline, place, least_s, since_s), limit=None)
     seen = [value for value in timeline.places[Place.ACCEPT_QUEUE] if value is not None]
     depths = [line.depth_peak for line in lines if line.outer]
     found[Place.ACCEPT_QUEUE] = WaitingPlace(peak=max(seen + depths, default=None), limit=outer_limit(lines))
@@ -70,29 +69,17 @@ def settled_places(axis: Axis, timeline: Timeline, dwell_s: float) -> dict[Place
 
     While a flood is let in, every place fills for a moment; a line that lasts is another matter.
     """
-    beat_s = beat_of(axis)
-    return {place: _peak(timeline, place, dwell_s, beat_s, -LEAD_S) or 0 for place in WAITING_PLACES}
+    return {place: _peak(axis, timeline, place, dwell_s, -LEAD_S) or 0 for place in WAITING_PLACES}
 
 
-def beat_of(axis: Axis) -> float:
-    """How far the points of a timeline are apart: a beat; without an agent a steady load's are a second."""
-    is_steady = not isinstance(axis.recording.manifest.profile, BurstProfile)
-    return 1.0 if is_steady and not axis.beats else axis.recording.manifest.beat_s
-
-
-def _peak(timeline: Timeline, place: Place, dwell_s: float, beat_s: float, since_s: float) -> int | None:
+def _peak(axis: Axis, timeline: Timeline, place: Place, dwell_s: float, since_s: float) -> int | None:
     values = timeline.places[place]
     if all(value is None for value in values):
         return None
     certain_s = timeline.certain_until_s
     until_s = certain_s if place is Place.IN_PROCESS and certain_s is not None else FOREVER_S
-    # One sample is one beat's worth, however late the next one came.
-    pieces = [
-        (begin_s, min(end_s, begin_s + beat_s), value)
-        for begin_s, end_s, value in sampled_pieces(timeline.times_s, values)
-        if since_s <= begin_s < until_s
-    ]
-    return sustained(pieces, dwell_s)
+    pieces = standing_pieces(axis, timeline, values)
+    return sustained([piece for piece in pieces if since_s <= piece[0] < until_s], dwell_s)
 
 
 def listen_overflows(axis: Axis) -> int | None:

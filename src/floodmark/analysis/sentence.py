@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from floodmark.analysis.document import Failure, InService, Judgement, Model, Unit
+from floodmark.analysis.document import Failure, InService, Judgement, LimitKind, Model, Unit
 from floodmark.core.outcomes import Outcome
 from floodmark.core.places import Place
 from floodmark.core.profile import BurstProfile
@@ -17,6 +17,8 @@ WAITED = {
 }
 
 SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+OWN_LIMITS = (LimitKind.OPEN_FILES, LimitKind.THREADS)
 
 NOTEWORTHY_SHARE = 0.02
 """Of the requests: fewer in a place than this are left to the table."""
@@ -37,6 +39,7 @@ def verdict_sentence(
         _how_many(manifest, found, settled, outcomes),
         _where(profile, found, settled),
         what_became(outcomes, found.failures, lost=manifest.status is RunStatus.COMPLETE),
+        _what_ran_out(found),
         _what_moves_it(manifest, found.in_service),
     )
     return " ".join(part for part in parts if part)
@@ -131,6 +134,13 @@ def what_became(outcomes: Mapping[str, int], failures: tuple[Failure, ...], *, l
         parts.append(f"{unsent:,} have no outcome: their worker was lost" if lost else f"{_were(unsent)} never sent")
     words = "; ".join(parts)
     return f"{words[0].upper()}{words[1:]}."
+
+
+def _what_ran_out(found: Judgement) -> str:
+    """The limits that explain a failure, and those that nobody should run into; a full line was told of before."""
+    kinds = {failure.kind for failure in found.failures}
+    told = [limit.short for limit in found.limits if kinds & {*limit.explains} or limit.kind in OWN_LIMITS]
+    return f"What ran out: {listing(list(dict.fromkeys(told)))}." if told else ""
 
 
 def _what_moves_it(manifest: Manifest, in_service: InService) -> str:

@@ -1,12 +1,14 @@
 """A recording of a steady load (closed, arrivals), judged: joins what the other files of analysis find. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from floodmark.analysis.advice import advise_steady
+from floodmark.analysis.agent_cost import agent_cost
 from floodmark.analysis.axis import Axis
+from floodmark.analysis.clocks import node_clocks
 from floodmark.analysis.document import (
     FORMAT,
-    Check,
     Estimate,
     InService,
     Judged,
@@ -17,8 +19,9 @@ from floodmark.analysis.document import (
     VerdictDocument,
 )
 from floodmark.analysis.estimates import LITTLES_LAW, agreement_words
-from floodmark.analysis.files import files_peak
 from floodmark.analysis.handler_time import handler_time, hold_is_known
+from floodmark.analysis.known_server import Measured, recognise
+from floodmark.analysis.limits_reached import limits_reached
 from floodmark.analysis.lines import lines_of, listen_overflows, settled_places, waiting_places
 from floodmark.analysis.model import judge_sampled_model
 from floodmark.analysis.percentiles import percentiles_in
@@ -35,6 +38,7 @@ from floodmark.analysis.timeline import LEAD_S
 from floodmark.core.outcomes import Outcome
 from floodmark.core.profile import ArrivalsProfile, SteadyProfile
 from floodmark.core.run_folder import RunStatus
+from floodmark.core.target import TargetSpec
 
 SETTLED_S = 0.5
 """What stays in a place for so long is worth a sentence: while connections are made, every place fills for a moment."""
@@ -64,8 +68,8 @@ class _Load:
     held_back: bool
 
 
-def judge_steady(axis: Axis, profile: SteadyProfile) -> Judged:
-    """The verdict on a steady load. Raises `RunFolderError` where its seconds cannot be read."""
+def judge_steady(axis: Axis, profile: SteadyProfile, known: Sequence[TargetSpec] = ()) -> Judged:
+    """The verdict on a steady load. `known` as in `judge`. Raises `RunFolderError` where its seconds cannot be read."""
     load = _load(axis, profile)
     seconds = load.seconds
     late, latency = percentiles_in(seconds.late), percentiles_in(seconds.latency)
@@ -104,10 +108,14 @@ def judge_steady(axis: Axis, profile: SteadyProfile) -> Judged:
         lost=len(axis.recording.workers) < axis.recording.manifest.workers,
         ended_early=axis.recording.manifest.status is not RunStatus.COMPLETE,
     )
+    manifest, waited = axis.recording.manifest, load.line.waited is True
+    recognised = recognise(manifest, Measured(at_once=None, unit=found.model.unit, is_count=False), known)
+    found = replace(found, limits=limits_reached(axis, found, steady=True))
     found = replace(
         found,
         sentence=steady_sentence(story),
-        advice=_advice(axis, found, validity.checks, waited=load.line.waited is True),
+        advice=advise_steady(manifest, found, validity.checks, waited=waited, known=recognised),
+        known=recognised.server if recognised else None,
     )
     document = VerdictDocument(
         format=FORMAT,
@@ -122,6 +130,8 @@ def judge_steady(axis: Axis, profile: SteadyProfile) -> Judged:
         throughput=load.throughput,
         release=release_of_arrivals(axis, late) if isinstance(profile, ArrivalsProfile) else None,
         service=load.service,
+        agent=agent_cost(axis.recording),
+        clock=node_clocks(axis.recording),
     )
     return Judged(document=document, timeline=load.timeline, seconds=seconds.points)
 
@@ -231,7 +241,3 @@ def _estimate(load: _Load, at_once: float | None) -> Estimate:
 
 def _settled_s(profile: SteadyProfile) -> float:
     return min(SETTLED_S, SETTLED_SHARE * profile.duration_s)
-
-
-def _advice(axis: Axis, found: Judgement, checks: tuple[Check, ...], *, waited: bool) -> tuple[str, ...]:
-    return advise_steady(axis.recording.manifest, found, files_peak(axis), checks, waited=waited)

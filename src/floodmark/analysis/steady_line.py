@@ -1,7 +1,8 @@
 """Whether a steady load's requests stood in line in the target, and whether that line grew. No words, no ceiling."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import TypeGuard
 
@@ -91,7 +92,8 @@ def line_in_target(timeline: Timeline, points: Sequence[SecondPoint], flow: Flow
     if not at_beats:
         return Line(waited=None, is_clear=False)
     in_flight = median([point.in_flight for point in points] or [0])
-    outside, inside = (median(column) for column in zip(*at_beats, strict=True))
+    outside = _middle((in_kernel, lasts_s) for in_kernel, _, lasts_s in at_beats)
+    inside = _middle((in_process, lasts_s) for _, in_process, lasts_s in at_beats)
     behind = outside + min(inside, max(0.0, in_flight - (flow.taken or 0.0)))
     least = max(1.0, WAITED_SHARE * in_flight)
     doubt = WAY_DOUBT * flow.on_way + flow.per_s * flow.way.doubt_s
@@ -100,14 +102,26 @@ def line_in_target(timeline: Timeline, points: Sequence[SecondPoint], flow: Flow
     return Line(waited=waited, is_clear=is_clear and flow.duration_s >= LIMIT_LEAST_S - 1e-3)
 
 
-def _behind(timeline: Timeline, duration_s: float) -> list[tuple[int, int]]:
-    """At each beat of the load where all is known: those in the kernel's lines, and those inside the process."""
+def _behind(timeline: Timeline, duration_s: float) -> list[tuple[int, int, float]]:
+    """At each count of the load where all is known: those in the kernel's lines, those inside the process, how long."""
     columns = zip(*(timeline.places[place] for place in (*IN_KERNEL, Place.IN_PROCESS)), strict=True)
+    spans = pairwise([*timeline.times_s, max([duration_s, *timeline.times_s[-1:]])])
     return [
-        (sum(values[:-1]), values[-1])
-        for at_s, values in zip(timeline.times_s, columns, strict=True)
+        (sum(values[:-1]), values[-1], min(end_s, duration_s) - at_s)
+        for (at_s, end_s), values in zip(spans, columns, strict=True)
         if 0 <= at_s <= duration_s and _all_known(values)
     ]
+
+
+def _middle(values: Iterable[tuple[int, float]]) -> int:
+    """The median over time: counts are made oftener at a load's begin than later, when the agent's budget is spent."""
+    ranked = sorted(values)
+    half_s, passed_s = sum(lasts_s for _, lasts_s in ranked) / 2, 0.0
+    for value, lasts_s in ranked:
+        passed_s += lasts_s
+        if passed_s >= half_s:
+            return value
+    return ranked[-1][0]
 
 
 def _all_known(values: tuple[int | None, ...]) -> TypeGuard[tuple[int, ...]]:

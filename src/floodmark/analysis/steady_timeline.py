@@ -7,7 +7,7 @@ from floodmark.analysis.axis import Axis, Beat
 from floodmark.analysis.document import ServiceTime, Timeline
 from floodmark.analysis.handler_time import InServiceOverTime, interpolated
 from floodmark.analysis.seconds import SteadySeconds
-from floodmark.analysis.timeline import LEAD_S, outer_connections, process_count, tree_total
+from floodmark.analysis.timeline import beats_to_show, outer_connections, process_count, tree_total
 from floodmark.core.places import Place
 from floodmark.core.profile import ClosedProfile
 from floodmark.core.sample import ConnectionCounts
@@ -34,7 +34,7 @@ class SteadyTimelineMaker:
         self._was_full = _full_since(axis)
 
     def make(self) -> Timeline:
-        """The timeline over the agent's beats and the load's end, or over whole seconds without an agent."""
+        """The timeline over the agent's counts, or over whole seconds without an agent."""
         beats = self._beats()
         places = [self._places(at_s, beat) for at_s, beat in beats]
         return Timeline(
@@ -65,8 +65,7 @@ class SteadyTimelineMaker:
         return number - min(number, round(self._on_way.at(at_s))) if self._axis.beats else number
 
     def _beats(self) -> list[tuple[float, Beat | None]]:
-        end_s = self._axis.end_s
-        inside = [beat for beat in self._axis.beats if -LEAD_S <= beat.at_s <= end_s]
+        inside = beats_to_show(self._axis)
         if inside:
             return [(beat.at_s, beat) for beat in inside]
         return [(at_s, None) for at_s in self._ends_s]
@@ -97,7 +96,7 @@ class SteadyTimelineMaker:
     def _outside(self, at_s: float, alive: int, counts: ConnectionCounts) -> tuple[int, int]:
         """Connecting and half open: requests beyond the connections, as the client and as the target know them.
 
-        The client's side is known at the ends of seconds, the target's at every beat: what one of the two has is not
+        The client's side is known at the ends of seconds, the target's at every count: what one of the two has is not
         connecting. What only the client has is half open where an accept queue was full, else it is a matter of time.
         """
         open_connections = self._at(self._open, at_s)

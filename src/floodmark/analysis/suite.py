@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from floodmark.analysis.document import VerdictDocument
-from floodmark.core.suite import FoundLine, SuiteFound, SuiteRow, SuiteTable
+from floodmark.analysis.document import Judgement, LimitKind, Memory, VerdictDocument
+from floodmark.core.suite import FoundLine, FoundMemory, SuiteFound, SuiteRow, SuiteTable
 
 
 def found_of(document: VerdictDocument) -> SuiteFound:
@@ -25,6 +25,29 @@ def found_of(document: VerdictDocument) -> SuiteFound:
         requests_per_s=None if document.throughput is None else document.throughput.answered_per_s,
         mean_s=None if document.latency is None else document.latency.mean_s,
         max_s=None if document.latency is None else document.latency.max_s,
+        limits=_limits(verdict),
+        memory=_memory(document.memory),
+    )
+
+
+def _limits(verdict: Judgement) -> tuple[str, ...]:
+    """Those that explain a failure, and those that no line's column shows."""
+    kinds = {failure.kind for failure in verdict.failures}
+    shown = [
+        limit.short for limit in verdict.limits if kinds & {*limit.explains} or limit.kind is not LimitKind.ACCEPT_QUEUE
+    ]
+    return tuple(dict.fromkeys(shown))
+
+
+def _memory(memory: Memory | None) -> FoundMemory | None:
+    if memory is None:
+        return None
+    return FoundMemory(
+        before_bytes=memory.before_bytes,
+        peak_bytes=memory.peak_bytes,
+        running_bytes=memory.running.each_bytes,
+        waiting_bytes=memory.waiting.each_bytes,
+        shared=memory.shared,
     )
 
 

@@ -1,6 +1,7 @@
 """How many requests were in each place over time: both ends of every connection, on one axis (docs/method.md, 1)."""
 
 from floodmark.analysis.axis import Axis, Beat
+from floodmark.analysis.counted import counted
 from floodmark.analysis.document import Timeline
 from floodmark.analysis.service import Service
 from floodmark.analysis.steps import StepCount
@@ -35,7 +36,7 @@ class TimelineMaker:
         self._failed = StepCount((end_s, FOREVER_S) for outcome, end_s in outcomes if outcome.failed)
 
     def make(self) -> Timeline:
-        """The timeline over the agent's beats and the load's end, or over an even grid without an agent."""
+        """The timeline over the agent's counts and the load's end, or over an even grid without an agent."""
         beats = self._beats()
         places = [self._places(at_s, beat) for at_s, beat in beats]
         planned = len(self._axis.requests)
@@ -58,7 +59,7 @@ class TimelineMaker:
 
     def _beats(self) -> list[tuple[float, Beat | None]]:
         end_s = self._axis.end_s
-        inside = [beat for beat in self._axis.beats if -LEAD_S <= beat.at_s <= end_s]
+        inside = beats_to_show(self._axis)
         if inside:
             # The end itself, with the target as it was last seen: what was answered since belongs to the run.
             return [*((beat.at_s, beat) for beat in inside), (end_s, inside[-1])]
@@ -100,8 +101,14 @@ class TimelineMaker:
         return read if self._level_after is None else self._level_after
 
 
+def beats_to_show(axis: Axis) -> list[Beat]:
+    """The load's beats that have a dump of the connections; all of them where no one has: the rest is worth showing."""
+    inside = [beat for beat in axis.beats if -LEAD_S <= beat.at_s <= axis.end_s]
+    return counted(inside) or inside
+
+
 def outer_connections(beat: Beat | None) -> ConnectionCounts | None:
-    """The counts on the port that clients are sent to: the first of a sample."""
+    """The counts on the port that clients are sent to: the first of a sample. None where the beat had no dump."""
     if beat is None or not beat.sample.connections:
         return None
     return beat.sample.connections[0]
