@@ -1,0 +1,169 @@
+"""Who may come in at the master's socket, and who has left it; a thread of its own. It reads no message.
+
+Two of ZeroMQ's sockets are answered here: ZAP's, which asks whether a key may join (https://rfc.zeromq.org/spec/27),
+and the monitor's, which tells what becomes of connections. A plain thread and not a greenlet: a refused stranger's
+descriptor lives for less than a millisecond, and only while it does has the stranger an address; and nobody who knocks
+is kept waiting by a busy hub. No lock, no logging and no gevent in it, since those belong to the hub.
+"""
+
+import _socket
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any, NamedTuple
+
+import zmq
+from gevent.monkey import get_original
+from zmq.utils import z85
+from zmq.utils.monitor import parse_monitor_message
+
+from floodmark.core.bus_keys import MasterKeys
+
+ZAP_ENDPOINT = "inproc://zeromq.zap.01"
+ZAP_VERSION = b"1.0"
+ZAP_FRAMES = 7
+"""Version, request id, domain, address, identity, mechanism, and CURVE's one credential: the public key."""
+
+KEY_SHOWN = 8
+
+NO_KEY = "has no key, or speaks another language than ZeroMQ's"
+NO_KEY_NEEDED = "has a key, and this bus has none, or it speaks another language than ZeroMQ's"
+OTHER_MASTER = "holds the key of another master"
+WRONG_KEY = "has a key that is none of this cluster's"
+
+_EVENTS = (
+    zmq.EVENT_ACCEPTED
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
+
+
+class Peer(NamedTuple):
+    """The other end of a connection; no port where the connection was gone before it could be asked."""
+
+    host: str
+    port: str
+
+
+UNKNOWN = Peer("an unknown address", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """One connection: a `descriptor` is soon another's, a `number` never is."""
+
+    number: int
+    descriptor: int
+    peer: Peer
+    accepted_s: float
+
+
+class Doorkeeper:
+    """One for each bound socket, from before it is bound until it is closed."""
+
+    def __init__(self, socket: Any, keys: MasterKeys | None, tell: Callable[[Caller, str | None], None]) -> None:
+        """`socket` is the server's, not bound yet.
+
+        `tell` is told of each connection that is over, with why it was not let in; None for one that was. It is called
+        in the thread: it may only hand over and return.
+        """
+        self._socket = socket
+        self._keys = keys
+        self._tell = tell
+        self._callers: dict[int, Caller] = {}
+        self._numbers = count(1)
+        self._failure: str | None = None
+        self._denied, self._denied_peer = WRONG_KEY, UNKNOWN
+        endpoint = f"inproc://floodmark-door-{id(self)}"
+        socket.monitor(endpoint, _EVENTS)
+        self._monitor = socket.context.socket(zmq.PAIR, socket_class=zmq.Socket)
+        self._monitor.connect(endpoint)
+        self._zap = socket.context.socket(zmq.REP, socket_class=zmq.Socket)
+        self._zap.bind(ZAP_ENDPOINT)
+        get_original("_thread", "start_new_thread")(self._keep, ())
+
+    def caller(self, descriptor: int) -> Caller | None:
+        """The connection that stands; None where the hub has heard of it before this thread has."""
+        return self._callers.get(descriptor)
+
+    def close(self) -> None:
+        """Ends the watch; the thread follows."""
+        self._socket.monitor(None, 0)
+
+    def _keep(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._monitor, zmq.POLLIN)
+        poller.register(self._zap, zmq.POLLIN)
+        # At the end of the context both raise: the process, or the socket, is over.
+        with contextlib.suppress(zmq.ZMQError):
+            watching = True
+            while watching:
+                ready = dict(poller.poll())
+                if self._monitor in ready:
+                    watching = self._see(parse_monitor_message(self._monitor.recv_multipart()))
+                if self._zap in ready:
+                    self._zap.send_multipart(self._answer(self._zap.recv_multipart()))
+        self._monitor.close(linger=0)
+        self._zap.close(linger=0)
+
+    def _see(self, event: Any) -> bool:
+        """Takes one event in; False at the last."""
+        kind, value = event["event"], event["value"]
+        if kind == zmq.EVENT_MONITOR_STOPPED:
+            return False
+        if kind == zmq.EVENT_ACCEPTED:
+            self._callers[value] = self._new_caller(value, _peer_of(value))
+        elif kind == zmq.EVENT_DISCONNECTED:
+            caller = self._callers.pop(value, None) or self._new_caller(value, UNKNOWN)
+            if self._failure == self._denied and not caller.peer.port:
+                caller = replace(caller, peer=self._denied_peer)
+            self._tell(caller, self._failure)
+            self._failure = None
+        else:
+            # ZeroMQ says no descriptor here, but its next event is that this very connection is over.
+            self._failure = self._why(kind, value)
+        return True
+
+    def _new_caller(self, descriptor: int, peer: Peer) -> Caller:
+        return Caller(number=next(self._numbers), descriptor=descriptor, peer=peer, accepted_s=time.monotonic())
+
+    def _why(self, kind: int, value: int) -> str:
+        if kind == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            return self._denied
+        if kind == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL or value == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
+            return NO_KEY if self._keys else NO_KEY_NEEDED
+        if value == zmq.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC:
+            return OTHER_MASTER
+        return f"failed in the handshake (ZeroMQ's error {value:#x})"
+
+    def _answer(self, question: list[bytes]) -> list[bytes]:
+        """ZAP's reply: the role of the key becomes the user id that each message of the connection then has."""
+        request = question[1] if len(question) > 1 else b""
+        role = None
+        if self._keys and len(question) == ZAP_FRAMES and question[5] == b"CURVE":
+            public = z85.encode(question[6]).decode()
+            role = self._keys.role_of(public)
+            self._denied = f"{WRONG_KEY} ({public[:KEY_SHOWN]}...)"
+            self._denied_peer = Peer(question[3].decode(errors="replace"), "")
+        if role is None:
+            return [ZAP_VERSION, request, b"400", b"no key of this cluster", b"", b""]
+        return [ZAP_VERSION, request, b"200", b"", role.encode(), b""]
+
+
+def _peer_of(descriptor: int) -> Peer:
+    """Address and port at the other end of a connection that ZeroMQ owns."""
+    with contextlib.suppress(OSError):
+        # A copy, of the unpatched kind: to close it does nothing to ZeroMQ's.
+        connection = _socket.socket(fileno=os.dup(descriptor))
+        try:
+            host, port = connection.getpeername()[:2]
+        finally:
+            connection.close()
+        host = host.removeprefix("::ffff:")
+        return Peer(f"[{host}]" if ":" in host else host, str(port))
+    return UNKNOWN
