@@ -6,7 +6,7 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 READY := .venv/.ready
 ZOO := .venv/.zoo-ready
-ZOO_PACKAGES := golang-go libnginx-mod-http-lua nginx-light
+ZOO_PACKAGES := golang-go iproute2 libnginx-mod-http-lua nginx-light
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench lock clean
@@ -49,10 +49,11 @@ $(READY): requirements.lock pyproject.toml
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# What pip does not bring: Go, and nginx with Lua. Where it cannot be installed these targets are skipped, with the reason.
+# What pip does not bring: Go, nginx with Lua, and `ip` for a test of a network that is cut. Where it cannot be installed
+# these targets, and that test, are skipped, with the reason.
 # An nginx that comes with this is stopped: the zoo starts its own, and nobody asked for one on port 80.
 $(ZOO): $(READY)
-	@if command -v go && test -e /usr/lib/nginx/modules/ngx_http_lua_module.so; then :; \
+	@if command -v go && command -v ip && test -e /usr/lib/nginx/modules/ngx_http_lua_module.so; then :; \
 	elif command -v apt-get && { test "$$(id -u)" = 0 || sudo -n true; } 2>/dev/null; then \
 		echo "installing $(ZOO_PACKAGES)" >&2; test -e /usr/sbin/nginx && had=yes; \
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive \

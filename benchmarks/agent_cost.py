@@ -28,8 +28,9 @@ import zmq
 
 from floodmark.core import messages
 from floodmark.core.codec import from_plain, to_plain
-from floodmark.core.messages import Samples, Watch
+from floodmark.core.messages import Chunk, Samples, Watch
 from floodmark.core.sample import Sample
+from floodmark.core.series import unpack_block
 
 BEFORE_S, HELD_S, BEAT_S = 2.0, 5.0, 0.05
 CLIENTS = 32
@@ -44,6 +45,7 @@ class Master:
     def __init__(self) -> None:
         self._router = zmq.Context.instance().socket(zmq.ROUTER)
         self.port = self._router.bind_to_random_port("tcp://127.0.0.1")
+        self.live: list[Sample] = []
         self.samples: list[Sample] = []
         self._wanted: list[tuple[str, object]] = [(messages.WATCH, to_plain(Watch(beat_s=BEAT_S)))]
         self._ended = threading.Event()
@@ -66,7 +68,10 @@ class Master:
                 told, plain = self._wanted.pop(0)
                 self._router.send_multipart([identity, msgpack.packb((told, plain, None))])
             if kind == messages.SAMPLES:
-                self.samples += from_plain(Samples, data, "samples").samples
+                self.live += from_plain(Samples, data, "samples").samples
+            elif kind == messages.CHUNK:  # at its end the agent hands over what nobody has fetched
+                blocks = from_plain(Chunk, data, "chunk").blocks
+                self.samples += (sample for block in blocks for sample in unpack_block(block))
 
 
 @contextlib.contextmanager
@@ -78,7 +83,7 @@ def agent(port: int, *, core: int | None = None) -> Iterator[tuple[int, Master]]
         if core is not None:
             os.sched_setaffinity(process.pid, {core})
         try:
-            while not master.samples:
+            while not master.live:
                 time.sleep(0.01)
             yield process.pid, master
         finally:
@@ -161,7 +166,7 @@ def run_with_held_connections(count: int, run_s: float) -> None:
     """Prints what the agent used over a run whose connections are held for 5 s, and again to the run's end."""
     with child(hold) as port, agent(port) as (pid, master):
         opened: list[socket.socket] = []
-        begin_s, used_s = time.monotonic(), master.samples[0].agent_cpu_s or 0.0
+        begin_s, used_s = time.monotonic(), master.live[0].agent_cpu_s or 0.0
         time.sleep(BEFORE_S)
         released_s = time.monotonic()
         for _ in range(count):
@@ -170,11 +175,11 @@ def run_with_held_connections(count: int, run_s: float) -> None:
         opened_s = time.monotonic() - released_s
         time.sleep(max(run_s - (time.monotonic() - begin_s), 0))
         rss = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
-        last = master.samples[-1]
+        last = master.live[-1]
         for one in opened:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             one.close()
-    took_s = last.taken_s - master.samples[0].taken_s
+    took_s = last.taken_s - master.live[0].taken_s
     share = ((last.agent_cpu_s or 0.0) - used_s) / took_s
     counted = [sample for sample in master.samples if sample.connections]
     print(f"{count:,} connections, opened in {opened_s:.1f} s and held, {took_s:.0f} s in all")

@@ -19,13 +19,13 @@ from contextlib import contextmanager
 
 import psutil
 
-from floodmark.core.messages import SAMPLES, Samples
-from floodmark_agent.bus import pack
+from floodmark.core.series import pack_block, sample_line
 from floodmark_agent.cli import take_once
 from floodmark_agent.finder import Watch
 from floodmark_agent.inet_diag import connections_request, read_connections
 from floodmark_agent.netlink import TCPDIAG_GETSOCK, DiagSocket, dump_request
 from floodmark_agent.selector import Selector
+from floodmark_agent.series import BLOCK_SAMPLES
 
 TAKES = 15
 PROCESSES = 5
@@ -95,8 +95,7 @@ def measure(count: int) -> None:
         watch = Watch(Selector(ports=(port,), pid=os.getpid()), clock=time.monotonic)
         glance_ms = timed(f"LISTEN, netstat, {PROCESSES} processes", watch.glance, takes=10 * TAKES)
         sample = take_once(watch)
-        batch = Samples(samples=(sample,) * 10, dropped=0)
-        timed("ten samples packed for the bus", lambda: pack(SAMPLES, batch, "agent"))
+        timed("64 samples kept, as one block", lambda: pack_block([sample_line(sample) for _ in range(BLOCK_SAMPLES)]))
         psutil_ms = timed("psutil.net_connections", lambda: psutil.net_connections("tcp"), takes=3)
         print(f"  {sample.connections[0]}")
     print(f"  bars: glance {glance_ms:.2f} of 0.5 ms; dump {ours_ms:.1f} of 6 ms for 10,000, ", end="")

@@ -1,108 +1,102 @@
-"""The agent's loop: it joins the bus, the sampler and the outbox. It owns no socket and reads no kernel file."""
+"""The agent's loop: it joins the bus, the watch and the contact. It owns no socket and reads no kernel file."""
 
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from floodmark.core import messages
 from floodmark.core.codec import from_plain
 from floodmark.core.errors import TargetError, WireError
-from floodmark.core.messages import Hello, Mark, Ping, Pong, Watch, Watching
-from floodmark.core.sample import Sample, TargetLimits
+from floodmark.core.messages import Fetch, Hello, Mark, Ping, Pong, Watch, Watching, Welcome
+from floodmark.core.sample import Sample
 from floodmark_agent.budget import Budget, DumpPace
 from floodmark_agent.bus import Incoming
-from floodmark_agent.outbox import BATCH_SAMPLES, FLUSH_EVERY_S, Outbox
-from floodmark_agent.sampler import Reader, Sampler
+from floodmark_agent.contact import Contact, Link
+from floodmark_agent.vigil import EVERY_BLOCK, Vigil, Watched
 
 _LOG = logging.getLogger(__name__)
 
-HELLO_EVERY_S = 1.0
+FORSAKEN_S = 600.0
+"""A watch whose master has been silent for so long ends: that one does not come back for it, or begins another."""
 # The longest wait for a message: how soon a signal to stop is seen.
 _WAIT_S = 0.1
-# How soon a hello that no master was there for is said again.
-_RETRY_S = 0.1
-# Five seconds of such retries: a connection on any network stands sooner.
-_UNHEARD_WARNING = 50
 # Below, the loop could do nothing else; above, a run has nothing to show.
 _BEAT_MIN_S, _BEAT_MAX_S = 0.001, 60.0
-
-
-class Link(Protocol):
-    """The bus as the loop needs it."""
-
-    def receive(self, timeout_s: float) -> Incoming | None:
-        """The next message, or None after `timeout_s`."""
-
-    def send(self, kind: str, record: Any) -> bool:
-        """Sends, or says that it cannot now."""
-
-
-class Watched(Reader, Protocol):
-    """A target that has been found."""
-
-    def limits(self) -> TargetLimits | None:
-        """The limits in force on it."""
-
-    def notes(self) -> tuple[str, ...]:
-        """What cannot be seen of it."""
-
-    def close(self) -> None:
-        """Ends the watch."""
 
 
 class Agent:
     """Says hello every second and does what the master asks, until told to stop. One thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it joins, all by name
         self,
         *,
         link: Link,
         hello: Hello,
-        open_target: Callable[[], Watched],
+        open_target: Callable[[int | None], Watched],
         budget: Budget,
         clock: Callable[[], float],
+        tells_commands: bool = True,
+        on_sample: Callable[[Sample], None] | None = None,
     ) -> None:
-        """`open_target` finds the target; it raises `TargetError` where there is none."""
+        """`open_target` finds the target whose clients go to a port; it raises `TargetError` where there is none.
+
+        `tells_commands` False: how the target was started is kept from the master. `on_sample` is shown every sample.
+        """
         self._link = link
         self._hello = hello
         self._open_target = open_target
         self._budget = budget
         self._clock = clock
-        self._target: Watched | None = None
-        self._sampler: Sampler | None = None
-        self._outbox = Outbox()
-        self._blocked = False
-        self._unheard = 1
-        self._hello_due_s = self._flush_due_s = clock()
+        self._tells_commands = tells_commands
+        self._on_sample = on_sample
+        self._contact = Contact(link, hello, clock=clock)
+        self._vigil: Vigil | None = None
 
     def run(self, *, stopped: Callable[[], bool]) -> None:
-        """Runs until `stopped` says so, then says goodbye."""
+        """Runs until `stopped` says so, then hands over what it has and says goodbye."""
         while not stopped():
             self.step()
         self._rest()
+        self._hand_over()
         self._link.send(messages.BYE, self._hello)
 
     def step(self) -> None:
         """One round: what is due, then at most one message."""
-        self._say_hello()
-        self._take_sample()
-        self._flush()
+        self._contact.keep(self._watch_number())
+        if self._vigil is not None:
+            self._vigil.take_due()
+            self._report(self._vigil)
         incoming = self._link.receive(self._wait_s())
         if incoming is not None:
+            self._contact.heard(incoming.received_s)
             self._handle(incoming)
+        elif self._clock() - self._contact.heard_s > FORSAKEN_S:
+            self._rest()
 
     def _handle(self, incoming: Incoming) -> None:
+        doing: dict[str, Callable[[], None]] = {
+            messages.WELCOME: lambda: self._welcome(self._read(Welcome, incoming)),
+            messages.PING: lambda: self._pong(self._read(Ping, incoming), incoming.received_s),
+            messages.WATCH: lambda: self._watch(self._read(Watch, incoming)),
+            messages.REST: self._rest,
+            messages.MARK: lambda: self._mark(self._read(Mark, incoming)),
+            messages.FETCH: lambda: self._fetch(self._read(Fetch, incoming)),
+        }
         try:
-            if incoming.kind == messages.PING:
-                self._pong(from_plain(Ping, incoming.data, incoming.kind), incoming.received_s)
-            elif incoming.kind == messages.WATCH:
-                self._watch(from_plain(Watch, incoming.data, incoming.kind).beat_s)
-            elif incoming.kind == messages.REST:
-                self._rest()
-            elif incoming.kind == messages.MARK:
-                self._mark(from_plain(Mark, incoming.data, incoming.kind))
+            doing.get(incoming.kind, lambda: None)()
         except WireError as error:
             _LOG.warning("a message is dropped: %s", error)
+
+    @staticmethod
+    def _read(record: type[Any], incoming: Incoming) -> Any:
+        return from_plain(record, incoming.data, incoming.kind)
+
+    def _welcome(self, welcome: Welcome) -> None:
+        if self._contact.welcome(welcome):
+            # What this agent has is of a run that nobody leads any more.
+            self._rest()
+            self._vigil = None
 
     def _pong(self, ping: Ping, received_s: float) -> None:
         pong = Pong(sequence=ping.sequence, ping_sent_s=ping.sent_s, received_s=received_s, sent_s=self._clock())
@@ -110,87 +104,87 @@ class Agent:
 
     def _mark(self, mark: Mark) -> None:
         _LOG.info("mark: %.60s", mark.what)
-        if self._sampler is not None:
-            self._sampler.mark()
+        if self._vigil is not None:
+            self._vigil.mark()
 
-    def _watch(self, beat_s: float) -> None:
+    def _watch(self, watch: Watch) -> None:
         self._rest()
-        if not _BEAT_MIN_S <= beat_s <= _BEAT_MAX_S:
-            self._refuse(f"a beat of {beat_s} s is not between {_BEAT_MIN_S} and {_BEAT_MAX_S:g} s")
+        # What it has of an earlier watch belongs to a run that is over.
+        self._vigil = None
+        refusal = Watching(problem=None, limits=None, notes=(), number=watch.number)
+        if not _BEAT_MIN_S <= watch.beat_s <= _BEAT_MAX_S:
+            problem = f"a beat of {watch.beat_s} s is not between {_BEAT_MIN_S} and {_BEAT_MAX_S:g} s"
+            self._refuse(replace(refusal, problem=problem))
             return
         try:
-            target = self._open_target()
+            target = self._open_target(watch.port)
         except TargetError as error:
-            self._refuse(str(error))
+            self._refuse(replace(refusal, problem=str(error)))
             return
-        # What the bus did not take of an earlier watch belongs to a run that is over.
-        self._outbox = Outbox()
-        self._answer(Watching(problem=None, limits=target.limits(), notes=target.notes()))
-        _LOG.info("watching, a sample every %g s", beat_s)
-        self._target = target
-        pace = DumpPace(self._budget, clock=self._clock)
-        self._sampler = Sampler(target, beat_s=beat_s, pace=pace, clock=self._clock)
+        self._begin(watch, target)
 
-    def _refuse(self, problem: str) -> None:
-        _LOG.warning("cannot watch: %s", problem)
-        self._answer(Watching(problem=problem, limits=None, notes=()))
+    def _begin(self, watch: Watch, target: Watched) -> None:
+        self._answer(
+            Watching(
+                problem=None,
+                limits=target.limits(),
+                notes=target.notes(),
+                commands=target.command_lines() if self._tells_commands else (),
+                ports=target.ports(),
+                number=watch.number,
+            )
+        )
+        _LOG.info("watching, a sample every %g s", watch.beat_s)
+        self._vigil = Vigil(
+            target,
+            number=watch.number,
+            beat_s=watch.beat_s,
+            pace=DumpPace(self._budget, clock=self._clock),
+            clock=self._clock,
+            on_sample=self._on_sample,
+        )
+
+    def _refuse(self, refusal: Watching) -> None:
+        _LOG.warning("cannot watch: %s", refusal.problem)
+        self._answer(refusal)
 
     def _answer(self, watching: Watching) -> None:
         if not self._link.send(messages.WATCHING, watching):
             _LOG.warning("the bus does not take the answer to a watch; the master must ask again")
 
+    def _report(self, vigil: Vigil, *, is_last: bool = False) -> None:
+        report = vigil.report(is_last=is_last)
+        if report is not None and self._link.send(messages.SAMPLES, report):
+            vigil.reported()
+
+    def _fetch(self, fetch: Fetch) -> None:
+        """Sends part of the series; of another watch there is nothing, and the master is not to wait for it."""
+        vigil = self._vigil
+        if vigil is not None and vigil.number == fetch.number:
+            self._link.send(messages.CHUNK, vigil.chunk(fetch))
+
     def _rest(self) -> None:
-        """Takes a last sample, hands over what the bus will take, and stops sampling."""
-        if self._sampler is None or self._target is None:
+        """Takes a last sample, and stops sampling; what was measured can be fetched."""
+        if self._vigil is None or self._vigil.is_resting:
             return
-        self._keep(self._sampler.take_last())
-        self._target.close()
-        self._target = self._sampler = None
-        self._send_batches()
+        self._vigil.rest()
+        self._report(self._vigil, is_last=True)
         _LOG.info("resting")
 
-    def _say_hello(self) -> None:
-        now_s = self._clock()
-        if now_s >= self._hello_due_s:
-            sent = self._link.send(messages.HELLO, self._hello)
-            self._hello_due_s = now_s + (HELLO_EVERY_S if sent else _RETRY_S)
-            self._note_master(is_there=sent)
-
-    def _note_master(self, *, is_there: bool) -> None:
-        """Says in the log when a master has come, and when none is there for long."""
-        if is_there and self._unheard:
-            _LOG.info("a master is there")
-        self._unheard = 0 if is_there else self._unheard + 1
-        if self._unheard == _UNHEARD_WARNING:
-            _LOG.warning("no master can be reached; trying on")
-
-    def _take_sample(self) -> None:
-        if self._sampler is not None:
-            self._keep(self._sampler.take_due())
-
-    def _keep(self, sample: Sample | None) -> None:
-        if sample is not None:
-            self._outbox.add(sample)
-
-    def _flush(self) -> None:
-        now_s = self._clock()
-        if now_s >= self._flush_due_s or (len(self._outbox) >= BATCH_SAMPLES and not self._blocked):
-            self._flush_due_s = now_s + FLUSH_EVERY_S
-            self._send_batches()
-
-    def _send_batches(self) -> None:
-        while len(self._outbox):
-            batch = self._outbox.batch()
-            if not self._link.send(messages.SAMPLES, batch):
-                self._blocked = True
+    def _hand_over(self) -> None:
+        """Sends what nobody has asked for yet: who is told to stop is not there to be asked after the load."""
+        vigil = self._vigil
+        while vigil is not None:
+            chunk = vigil.chunk(Fetch(number=vigil.number, first=vigil.series.first, blocks=EVERY_BLOCK))
+            if not chunk.blocks or not self._link.send(messages.CHUNK, chunk):
                 return
-            self._outbox.sent(batch)
-        self._blocked = False
+            vigil.series.forget(vigil.series.taken - chunk.left)
+
+    def _watch_number(self) -> int | None:
+        return None if self._vigil is None or self._vigil.is_resting else self._vigil.number
 
     def _wait_s(self) -> float:
-        due_s = [self._hello_due_s]
-        if self._sampler is not None:
-            due_s.append(self._sampler.next_due_s)
-        if len(self._outbox):
-            due_s.append(self._flush_due_s)
+        due_s = [self._contact.due_s]
+        if self._vigil is not None and self._vigil.due_s is not None:
+            due_s.append(self._vigil.due_s)
         return min(max(min(due_s) - self._clock(), 0.0), _WAIT_S)

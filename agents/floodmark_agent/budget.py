@@ -1,9 +1,13 @@
-"""What the agent may spend of one core, and when a dump of all connections is worth it. It measures nothing itself.
+"""What the agent may spend of one core, and when a beat and a dump of all connections are worth it. It reads nothing.
 
 Of the budget, 70 % are earned as time goes by; the rest is in hand, a minute's worth of it, all there at first. So no
 minute sees more spent than its budget. A dump may begin when the time since the one before, times what is in hand,
 comes to its cost times 5 s while the target is at work, times 50 s while nothing about it changes. What is saved in
 quiet times is thus there when a load is released.
+
+A beat may begin when the same comes to its own cost times 2.5 s. Both thus draw on what is in hand in proportion to it,
+whatever they cost: where both are dear and the target is at work, a third of what is earned goes to dumps and two
+thirds to beats, and both come evenly, the more seldom the less there is. Neither starves the other.
 """
 
 from collections.abc import Callable
@@ -14,11 +18,21 @@ EARNED_SHARE = 0.7
 """Of the budget; the rest is kept in hand, for a whole window."""
 ACTIVE_S, QUIET_S = 5.0, 50.0
 """How long what is in hand would last at the pace of the moment, the target at work or quiet."""
+BEAT_S = 2.5
+"""The same for beats. Usual ones take less than their part: 0.4 ms each, 8 ms a second."""
+BEATS_PART = ACTIVE_S / (ACTIVE_S + BEAT_S)
+"""Of what is earned, for beats; the rest is for dumps."""
 PLENTY_SHARE, PLENTY_EVERY_S = 0.4, 0.5
 """With this much of what can be in hand, a quiet target is counted this often too: requests that are held for some
 seconds change nothing that is cheap to see, and are what the load is about."""
 AWAKE_S = 2.0
 """How long a target counts as at work after the last change: a tick of its CPU time is 10 ms, a hold takes seconds."""
+SIGN_OF_LIFE_S = 1.0
+"""Beats are this far apart at the most, where they can be paid at all: one in debt still shows that it is there."""
+_USUAL_BEAT_S = 0.0005
+_NEWEST_WEIGHT, _MOST_TIMES = 0.2, 4.0
+"""How much the newest beat counts among those before, and up to how many times their cost: one that was dear (a first
+listing of threads, a look for new processes) is not to make a gap."""
 
 
 class Budget:
@@ -29,6 +43,7 @@ class Budget:
         self.share = share
         self._clock = clock
         self.cpu_clock = cpu_clock
+        self.earned_per_s = EARNED_SHARE * share
         self.most_s = (1 - EARNED_SHARE) * share * WINDOW_S
         self._saved_s = self.most_s
         self._at_s, self._used_s = clock(), cpu_clock()
@@ -36,7 +51,7 @@ class Budget:
     def in_hand_s(self) -> float:
         """What may be spent; negative where more has been than was there."""
         now_s, used_s = self._clock(), self.cpu_clock()
-        earned_s = EARNED_SHARE * self.share * (now_s - self._at_s)
+        earned_s = self.earned_per_s * (now_s - self._at_s)
         # Debts are forgotten beyond a window's worth: they could not be paid back in time to matter.
         saved_s = max(self._saved_s + earned_s - (used_s - self._used_s), -self.most_s)
         self._saved_s = min(saved_s, self.most_s)
@@ -45,16 +60,31 @@ class Budget:
 
 
 class DumpPace:
-    """When to dump the connections of one target. The first time at once."""
+    """When to have a beat of one target, and when to dump its connections with it. The first time both at once."""
 
     def __init__(self, budget: Budget, *, clock: Callable[[], float]) -> None:
         self._budget = budget
         self._clock = clock
-        self._cost_s = 0.0
+        self._cost_s = self._beat_cost_s = 0.0
         self._dumped_s: float | None = None
+        self._looked_s: float | None = None
         self._signature: object = None
         self._awake_until_s = clock()
         self._is_marked = False
+
+    def beat_is_due(self) -> bool:
+        """True where a beat of the grid is worth its cost now."""
+        if self._looked_s is None or self._is_marked:
+            return True
+        since_s, cost_s = self._clock() - self._looked_s, self._beat_cost_s
+        longest_s = max(SIGN_OF_LIFE_S, cost_s / (BEATS_PART * self._budget.earned_per_s))
+        return since_s >= longest_s or since_s * self._budget.in_hand_s() >= cost_s * BEAT_S
+
+    def note_beat(self, cost_s: float) -> None:
+        """A beat has been had, for so much CPU time without a dump."""
+        self._looked_s = self._clock()
+        counted_s = min(cost_s, _MOST_TIMES * max(self._beat_cost_s, _USUAL_BEAT_S))
+        self._beat_cost_s += _NEWEST_WEIGHT * (counted_s - self._beat_cost_s)
 
     def is_due(self, signature: object) -> bool:
         """True where a dump is worth its cost now. `signature` is what changes when the target does something."""
@@ -83,8 +113,3 @@ class DumpPace:
     def cpu_s(self) -> float:
         """The CPU time that this process has used since its start."""
         return self._budget.cpu_clock()
-
-    @property
-    def is_overdrawn(self) -> bool:
-        """True where even the beats without a dump cost more than the budget; a mark comes before the budget."""
-        return not self._is_marked and self._budget.in_hand_s() < 0

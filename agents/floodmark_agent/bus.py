@@ -4,6 +4,7 @@ A message is one msgpack 3-tuple (type, data, node id), as in Locust's ``rpc/pro
 than it is told to, and reconnecting is ZeroMQ's own.
 """
 
+import contextlib
 import logging
 import uuid
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from typing import Any
 
 import msgpack
 import zmq
+from zmq.utils.monitor import parse_monitor_message
 
+from floodmark.core.bus_keys import NodeKeys
 from floodmark.core.codec import field_types
 from floodmark.core.errors import UsageError, WireError
 
@@ -25,6 +28,13 @@ _SEND_QUEUE_MESSAGES = 64
 _LINGER_MS = 200
 # The same as Locust gives its own sockets (locust/rpc/zmqrpc.py).
 _KEEPALIVE_IDLE_S = 30
+# After some refusals ZeroMQ gives a connection up: this often another is begun.
+_REFUSED_RETRY_S = 5.0
+_REFUSALS = {
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH: "it does not know this agent's key",
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "one of master and agent has no key, or that is no master",
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "it hung up: it has other keys, or one of both has none",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +49,19 @@ class Incoming:
 class Bus:
     """A connection to one master. `identity` is fresh for each process: the master ignores a second live one."""
 
-    def __init__(self, host: str, port: int, *, clock: Callable[[], float]) -> None:
-        """Begins to connect. Raises `UsageError` where the address cannot be one."""
+    def __init__(self, host: str, port: int, *, clock: Callable[[], float], keys: NodeKeys | None = None) -> None:
+        """Begins to connect; without `keys` the bus is plain. Raises `UsageError` where the address cannot be one."""
         self.identity = f"floodmark-agent_{uuid.uuid4().hex}"
         self._clock = clock
         self._context = zmq.Context()
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
-        self._configure()
-        endpoint = f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+        self._configure(keys)
+        self._monitor: zmq.Socket[bytes] = self._socket.get_monitor_socket(sum(_REFUSALS))
+        self._refused_s: float | None = None
+        self._said: set[zmq.Event] = set()
+        self._endpoint = f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
         try:
-            self._socket.connect(endpoint)
+            self._socket.connect(self._endpoint)
         except zmq.ZMQError as error:
             self.close()
             raise UsageError(f"--master {host}:{port} is no address to connect to: {error}") from None
@@ -70,6 +83,7 @@ class Bus:
     def send(self, kind: str, record: Any) -> bool:
         """Sends, or says that the bus cannot take it now: no master is connected, or it reads too slowly."""
         if not self._socket.poll(0, zmq.POLLOUT):
+            self._mind_refusals()
             return False
         try:
             self._socket.send(pack(kind, record, self.identity), zmq.NOBLOCK)
@@ -77,11 +91,25 @@ class Bus:
             return False
         return True
 
-    def close(self) -> None:
-        """Closes; what has been handed over has a fifth of a second to leave."""
-        self._context.destroy(linger=_LINGER_MS)
+    def close(self, *, at_once: bool = False) -> None:
+        """Closes; what has been handed over has a fifth of a second to leave, or none."""
+        self._context.destroy(linger=0 if at_once else _LINGER_MS)
 
-    def _configure(self) -> None:
+    def _mind_refusals(self) -> None:
+        """Says once why the master does not let this agent in, and knocks again after a while."""
+        while self._monitor.poll(0):
+            kind = zmq.Event(parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))["event"])
+            self._refused_s = self._refused_s or self._clock()
+            if kind in _REFUSALS and kind not in self._said:
+                self._said.add(kind)
+                _LOG.warning("the master does not let this agent in: %s; trying on, see --keys", _REFUSALS[kind])
+        if self._refused_s is not None and self._clock() - self._refused_s >= _REFUSED_RETRY_S:
+            self._refused_s = None
+            with contextlib.suppress(zmq.ZMQError):  # it has given up by itself
+                self._socket.disconnect(self._endpoint)
+            self._socket.connect(self._endpoint)
+
+    def _configure(self, keys: NodeKeys | None) -> None:
         options = {
             zmq.SNDHWM: _SEND_QUEUE_MESSAGES,
             zmq.LINGER: _LINGER_MS,
@@ -95,6 +123,10 @@ class Bus:
         self._socket.setsockopt(zmq.IDENTITY, self.identity.encode())
         for option, value in options.items():
             self._socket.setsockopt(option, value)
+        if keys:
+            self._socket.setsockopt(zmq.CURVE_SERVERKEY, keys.master.encode())
+            self._socket.setsockopt(zmq.CURVE_PUBLICKEY, keys.public.encode())
+            self._socket.setsockopt(zmq.CURVE_SECRETKEY, keys.secret.encode())
 
 
 def pack(kind: str, record: Any, identity: str) -> bytes:

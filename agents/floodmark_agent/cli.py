@@ -9,12 +9,15 @@ import signal
 import socket
 import sys
 import time
+import uuid
 from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from floodmark.core.bus_keys import AGENT, read_node_keys
 from floodmark.core.codec import to_plain
 from floodmark.core.errors import FloodmarkError, TargetError
+from floodmark.core.loopback import is_loopback
 from floodmark.core.messages import WIRE_VERSION, Hello
 from floodmark.core.sample import Sample
 from floodmark_agent.budget import Budget, DumpPace
@@ -51,8 +54,9 @@ def _begin_log(*, verbose: bool) -> None:
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s")
 
 
-def _open(options: Options) -> Watch:
-    return Watch(options.selector, clock=time.monotonic)
+def _open(options: Options, port: int | None = None) -> Watch:
+    """Finds the target; of several ports given, `port` counts as the one that its clients go to."""
+    return Watch(options.selector.led_by(port), clock=time.monotonic)
 
 
 def _print_once(options: Options) -> None:
@@ -104,20 +108,26 @@ def _report(options: Options, master: tuple[str, int], stop: "_Stop", metrics: "
     # Here, not above: --once needs neither ZeroMQ nor msgpack.
     from floodmark_agent.agent import Agent  # noqa: PLC0415
     from floodmark_agent.bus import Bus  # noqa: PLC0415
+    from floodmark_agent.connection import Connection  # noqa: PLC0415
 
-    bus = Bus(*master, clock=time.monotonic)
+    keys = None if options.keys is None else read_node_keys(options.keys, AGENT)
+    if keys is None and not is_loopback(master[0]):
+        _LOG.warning("no --keys: whoever is on the way to %s can read along, and start and stop this agent", master[0])
+    link = Connection(lambda: Bus(*master, clock=time.monotonic, keys=keys))
     _LOG.info("agent %s reports to %s:%d about %s", options.name, *master, _words(options))
     try:
         agent = Agent(
-            link=bus if metrics is None else metrics.listening_to(bus),
+            link=link,
             hello=_hello(options),
-            open_target=lambda: _open(options),
+            open_target=lambda port: _open(options, port),
             budget=Budget(options.budget_share, clock=time.monotonic, cpu_clock=time.process_time),
             clock=time.monotonic,
+            tells_commands=options.tells_commands,
+            on_sample=None if metrics is None else metrics.note_sample,
         )
         agent.run(stopped=lambda: stop.asked)
     finally:
-        bus.close()
+        link.close()
 
 
 def _words(options: Options) -> str:
@@ -130,7 +140,14 @@ def _words(options: Options) -> str:
 def _hello(options: Options) -> Hello:
     version = importlib.metadata.version("floodmark")
     host = socket.gethostname()
-    return Hello(wire=WIRE_VERSION, name=options.name, host=host, pid=os.getpid(), version=version)
+    return Hello(
+        wire=WIRE_VERSION,
+        name=options.name,
+        host=host,
+        pid=os.getpid(),
+        version=version,
+        process=uuid.uuid4().hex,
+    )
 
 
 class _Stop:

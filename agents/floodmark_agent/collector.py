@@ -4,6 +4,7 @@ import errno
 import logging
 from collections.abc import Callable
 
+from floodmark.core.command_line import CommandLine
 from floodmark.core.errors import TargetError, WireError
 from floodmark.core.sample import ConnectionCounts, TargetLimits
 from floodmark_agent.inet_diag import TcpListener, read_connections, read_listeners
@@ -89,6 +90,14 @@ class Collector:
             return inside(self._network_pid, lambda: read_limits(root, self._proc, CGROUPS), self._proc)
         except OSError:
             return None
+
+    def ports(self) -> tuple[int, ...]:
+        """The ports whose connections are counted, as the last glance saw them; the one that clients go to first."""
+        return self._ports
+
+    def command_lines(self) -> tuple[CommandLine, ...]:
+        """How the target's processes were started, without secrets; none where they are not known."""
+        return self._target.command_lines()
 
     def notes(self) -> tuple[str, ...]:
         """What cannot be seen, and what would help."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+from floodmark.core.command_line import CommandLine
 from floodmark.core.errors import TargetError
 from floodmark.core.sample import ConnectionCounts, TargetLimits
 from floodmark_agent.collector import Collector, listeners_of
@@ -114,6 +115,14 @@ class Watch:
     def limits(self) -> TargetLimits | None:
         """The limits in force on it."""
         return self._collector.limits()
+
+    def ports(self) -> tuple[int, ...]:
+        """The ports whose connections are counted; the one that clients go to first."""
+        return self._collector.ports()
+
+    def command_lines(self) -> tuple[CommandLine, ...]:
+        """How its processes were started, without secrets."""
+        return self._collector.command_lines()
 
     def notes(self) -> tuple[str, ...]:
         """What cannot be seen of it, and what would help."""

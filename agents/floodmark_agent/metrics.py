@@ -10,13 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, Protocol
+from typing import Protocol
 
-from floodmark.core import messages
 from floodmark.core.errors import TargetError, UsageError, WireError
-from floodmark.core.sample import ConnectionCounts, ListenerSample
-from floodmark_agent.agent import Link
-from floodmark_agent.bus import Incoming
+from floodmark.core.sample import ConnectionCounts, ListenerSample, Sample
 from floodmark_agent.sampler import Glance
 
 _LOG = logging.getLogger(__name__)
@@ -69,9 +66,9 @@ class Metrics:
         self._server.server_close()
         self._forget()
 
-    def listening_to(self, link: Link) -> Link:
-        """The link itself, whose samples are looked at on their way for the deepest lines."""
-        return _Overheard(link, self)
+    def note_sample(self, sample: Sample) -> None:
+        """Notes how deep the lines were when the agent looked, between two scrapes."""
+        self.note_depths(sample.listeners)
 
     def note_depths(self, listeners: tuple[ListenerSample, ...]) -> None:
         """Notes how deep the lines of one sample are."""
@@ -112,23 +109,6 @@ class Metrics:
         if self._target is not None:
             self._target.close()
             self._target = None
-
-
-class _Overheard:
-    """A link that shows its samples to `Metrics` as they are sent."""
-
-    def __init__(self, link: Link, metrics: Metrics) -> None:
-        self._link = link
-        self._metrics = metrics
-
-    def receive(self, timeout_s: float) -> Incoming | None:
-        return self._link.receive(timeout_s)
-
-    def send(self, kind: str, record: Any) -> bool:
-        if kind == messages.SAMPLES:
-            for sample in record.samples:
-                self._metrics.note_depths(sample.listeners)
-        return self._link.send(kind, record)
 
 
 class _Server(HTTPServer):

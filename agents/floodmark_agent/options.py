@@ -1,11 +1,14 @@
 """The words on the command line of ``floodmark-agent``, checked. It looks at nothing on this host but its name."""
 
 import argparse
+import os
 import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from floodmark.core.bus_keys import KEYS_VARIABLE
 from floodmark.core.errors import UsageError
 from floodmark_agent.inet_diag import MAX_PORTS
 from floodmark_agent.selector import Selector
@@ -26,7 +29,7 @@ nothing. From the bus it takes start, stop, mark and clock questions, nothing el
 
 which server: --port alone finds it by who listens there, in this network namespace or a container's. --pid, --unit,
 --command and --mark name its processes; all below these belong to it. Together they narrow each other. A server that
-is restarted is found again, but for --pid. Two servers on a host: two agents, each with a --name.
+is restarted is found again, but for --pid. Two servers on a host: two agents.
 
 rights: none for a server of the same user. For another user's, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH show whose
 sockets are whose (without: the ports' connections and counters are seen, inner lines and their owners are not); for
@@ -38,7 +41,8 @@ load begins and every second or two when it goes on for long. A sample says what
 
 _EPILOG = """\
 examples:
-  floodmark-agent --master 10.0.0.5:5557 --port 8000            what listens on port 8000, reported to that master
+  floodmark-agent --master 10.0.0.5:5557 --port 8000 --keys agent.toml
+                                                                what listens on port 8000, reported to that master
   floodmark-agent --master 10.0.0.5:5557 --unit web.service     a systemd unit, whatever it listens on
   floodmark-agent --once --port 8000                            look once, by hand: one sample as JSON
   floodmark-agent --metrics 127.0.0.1:9464 --port 8000          no master: Prometheus text at /metrics
@@ -55,6 +59,8 @@ class Options:
     selector: Selector
     name: str
     budget_share: float
+    tells_commands: bool = True
+    keys: Path | None = None
     once: bool
     verbose: bool
 
@@ -73,8 +79,10 @@ def parse(arguments: Sequence[str] | None) -> Options:
         master=None if words.master is None else parse_address("--master", words.master),
         metrics=None if words.metrics is None else parse_address("--metrics", words.metrics),
         selector=selector,
-        name=words.name or ":".join([socket.gethostname(), *map(str, selector.ports[:1])]),
+        name=words.name or f"{socket.gethostname()}:{_target_name(selector)}",
         budget_share=_budget(words.cpu_budget),
+        tells_commands=not words.no_commands,
+        keys=Path(words.keys) if words.keys else None,
         once=words.once,
         verbose=words.verbose,
     )
@@ -112,6 +120,13 @@ def _selector(words: argparse.Namespace) -> Selector:
     if not (ports or selector.names_processes):
         raise UsageError("say which server: --port, --pid, --unit, --command or --mark")
     return selector
+
+
+def _target_name(selector: Selector) -> str:
+    """What tells one agent of a host from another, in a word."""
+    command = selector.command.pattern if selector.command else None
+    said = (*selector.ports[:1], selector.unit, command, selector.mark, selector.pid)
+    return str(next(one for one in said if one is not None))
 
 
 def _unit(text: str | None) -> str | None:
@@ -164,15 +179,32 @@ def parser() -> argparse.ArgumentParser:
     )
     add = made.add_argument
     add("--master", metavar="HOST:PORT", help="Locust's master; it may come up later, and come back")
+    add(
+        "--keys",
+        default=os.environ.get(KEYS_VARIABLE),
+        metavar="FILE",
+        help="the agent's keys of that master's bus, made by `floodmark keys`, or the folder that they are in "
+        f"(default: {KEYS_VARIABLE} of the environment; without keys the bus is not encrypted)",
+    )
     add("--metrics", metavar="HOST:PORT", help="serve Prometheus text there, at /metrics (default: no port is opened)")
     add("--once", action="store_true", help="print one sample as JSON on stdout and exit; needs no master")
-    add("--name", help="how the master and the report call this agent (default: this host's name and the port)")
+    add(
+        "--name",
+        help="how the master and the report call this agent (default: this host's name and the server's port, else its "
+        "unit, command, mark or process)",
+    )
     add(
         "--cpu-budget",
         type=float,
         default=BUDGET_PERCENT,
         metavar="PERCENT",
         help="what the agent may take of one core, over any minute (default: %(default)g)",
+    )
+    add(
+        "--no-commands",
+        action="store_true",
+        help="keep to itself how the server was started (default: the master is told its processes' command lines, "
+        "with passwords and the like as ***)",
     )
     add("-v", "--verbose", action="store_true", help="say more on stderr")
     return made

@@ -1,40 +1,46 @@
-"""Samples on their way to the bus: a bounded line that loses its oldest when the bus cannot take them. No socket."""
+"""The live figures: of the samples since the report before, the few that the master is shown. No socket, no series."""
 
-from collections import deque
-
-from floodmark.core.messages import Samples
 from floodmark.core.sample import Sample
 
-BATCH_SAMPLES = 64
-FLUSH_EVERY_S = 0.25
-BACKLOG_SAMPLES = 4096
-"""About a minute at 15 ms; 4,096 samples of five processes are about 10 MB."""
+REPORT_EVERY_S = 0.25
+"""What a person can follow; the whole series comes after the load."""
 
 
 class Outbox:
-    """The samples of one watch in the order they were taken. `dropped` counts those lost since it began."""
+    """Notes samples; what goes into a report is the newest, the newest with the connections counted, and the peak.
 
-    def __init__(self, backlog: int = BACKLOG_SAMPLES) -> None:
-        self._backlog = backlog
-        self._waiting: deque[Sample] = deque()
-        self.dropped = 0
+    The peak is the sample in which most requests waited to be read: nothing that is over between two reports is missed
+    in the live view, and a run whose series was lost still has its deepest queue.
+    """
+
+    def __init__(self) -> None:
+        self._newest: Sample | None = None
+        self._counted: Sample | None = None
+        self._peak: Sample | None = None
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.samples())
 
-    def add(self, sample: Sample) -> None:
-        """Puts a sample in line."""
-        self._waiting.append(sample)
-        if len(self._waiting) > self._backlog:
-            self._waiting.popleft()
-            self.dropped += 1
+    def note(self, sample: Sample) -> None:
+        """Notes the next sample."""
+        self._newest = sample
+        if sample.connections:
+            self._counted = sample
+        if self._peak is None or waiting(sample) > waiting(self._peak):
+            self._peak = sample
 
-    def batch(self) -> Samples:
-        """The next message, which stays in line until `sent` says that the bus has it."""
-        count = min(BATCH_SAMPLES, len(self._waiting))
-        return Samples(samples=tuple(self._waiting[index] for index in range(count)), dropped=self.dropped)
+    def samples(self) -> tuple[Sample, ...]:
+        """The report's samples in their order, each once."""
+        noted = [sample for sample in (self._newest, self._counted, self._peak) if sample is not None]
+        return tuple({sample.sequence: sample for sample in sorted(noted, key=lambda one: one.sequence)}.values())
 
-    def sent(self, batch: Samples) -> None:
-        """Takes a batch out of the line."""
-        for _ in batch.samples:
-            self._waiting.popleft()
+    def sent(self) -> None:
+        """The report has gone: the next begins."""
+        self._newest = self._counted = self._peak = None
+
+
+def waiting(sample: Sample) -> int:
+    """How many requests of its clients the target has not read, as far as the sample says."""
+    depth = sum(listener.depth for listener in sample.listeners if listener.outer)
+    counts = sample.connections[0] if sample.connections else None
+    return depth if counts is None else max(depth, counts.accept_queue) + counts.unread

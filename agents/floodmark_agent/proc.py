@@ -49,6 +49,15 @@ def read_bytes(path: str) -> bytes | None:
         return None
 
 
+def read_begin(path: str, most: int) -> bytes | None:
+    """The first `most` bytes of a file; None as with `read_bytes`."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  as above
+            return file.read(most)
+    except _GONE:
+        return None
+
+
 def read_text(path: str) -> str | None:
     """The same as text; a process may put any bytes in its name."""
     content = read_bytes(path)

@@ -11,8 +11,6 @@ from floodmark.core.sample import ConnectionCounts, ListenerSample, NetCounters,
 from floodmark_agent.budget import DumpPace
 
 _LOG = logging.getLogger(__name__)
-# An agent that has spent more than it may still shows this often that it is there.
-_OVERDRAWN_EVERY_S = 1.0
 # Different troubles worth a line each.
 _COMPLAINTS = 20
 
@@ -60,8 +58,7 @@ class Sampler:
         self._start_s = clock()
         self._next_beat = 0
         self._sequence = 0
-        self._missed = 0
-        self._taken_s: float | None = None
+        self._missed = self._saved = 0
         self._complaints: set[str] = set()
 
     @property
@@ -70,7 +67,7 @@ class Sampler:
         return self._start_s + self._next_beat * self._beat_s
 
     def take_due(self) -> Sample | None:
-        """The sample that is due now; None where none is, its reading failed, or the budget is overdrawn."""
+        """The sample that is due now; None where none is, its reading failed, or the budget does not do for it."""
         now_s = self._clock()
         if now_s < self.next_due_s:
             return None
@@ -78,8 +75,10 @@ class Sampler:
         beat = max(self._next_beat, math.floor((now_s - self._start_s) / self._beat_s))
         self._missed += beat - self._next_beat
         self._next_beat = beat + 1
-        if self._is_to_save(now_s):
+        if not self._pace.beat_is_due():
             self._missed += 1
+            self._saved += 1
+            self._complain("the CPU budget does not do for every beat: some are skipped; --cpu-budget sets it")
             return None
         return self._take(self._start_s + beat * self._beat_s, counts=False)
 
@@ -91,14 +90,8 @@ class Sampler:
         """Something begins now: the next sample counts the connections."""
         self._pace.mark()
 
-    def _is_to_save(self, now_s: float) -> bool:
-        if self._taken_s is None or now_s - self._taken_s >= _OVERDRAWN_EVERY_S or not self._pace.is_overdrawn:
-            return False
-        self._complain("the CPU budget does not do for this beat: beats are skipped; --cpu-budget sets it")
-        return True
-
     def _take(self, due_s: float, *, counts: bool) -> Sample | None:
-        taken_s = self._taken_s = self._clock()
+        taken_s = self._clock()
         used_s = self._pace.cpu_s()
         try:
             glance = self._reader.glance()
@@ -106,11 +99,12 @@ class Sampler:
             self._complain(f"a sample failed: {error}")
             self._missed += 1
             return None
+        finally:
+            self._pace.note_beat(self._pace.cpu_s() - used_s)
         socket_s = glance.looked_s
         connections: tuple[ConnectionCounts, ...] = ()
         if self._pace.is_due(glance.signature) or counts:
             socket_s, connections = self._count()
-            self._pace.note(self._pace.cpu_s() - used_s)
         sample = Sample(
             sequence=self._sequence,
             due_s=due_s,
@@ -123,19 +117,21 @@ class Sampler:
             processes=glance.processes,
             counters=glance.counters,
             agent_cpu_s=self._pace.cpu_s(),
+            saved=self._saved,
         )
         self._sequence += 1
-        self._missed = 0
+        self._missed = self._saved = 0
         return sample
 
     def _count(self) -> tuple[float, tuple[ConnectionCounts, ...]]:
         """The counts and the middle of their dump; none where it failed: the cheap figures are worth having alone."""
-        began_s = self._clock()
+        began_s, used_s = self._clock(), self._pace.cpu_s()
         try:
             connections = self._reader.count()
         except (OSError, WireError) as error:
             self._complain(f"the connections could not be counted: {error}")
             connections = ()
+        self._pace.note(self._pace.cpu_s() - used_s)
         return (began_s + self._clock()) / 2, connections
 
     def _complain(self, text: str) -> None:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from floodmark_agent.proc import ROOT, read_bytes, read_text
 from floodmark_agent.tree import ancestors
@@ -15,6 +15,7 @@ class Selector:
 
     `unit` is a part of a process' control group's path, as ``web.service``; `command` is searched for in the command
     line, words joined by blanks; `mark` is a whole ``NAME=VALUE`` of the environment that a process was started with.
+    `lead` is the one of the ports that clients are sent to, where not all of them count as that.
     """
 
     ports: tuple[int, ...] = ()
@@ -22,11 +23,18 @@ class Selector:
     unit: str | None = None
     command: re.Pattern[str] | None = None
     mark: str | None = None
+    lead: int | None = None
 
     @property
     def names_processes(self) -> bool:
         """True where processes are named, not only ports."""
         return not (self.pid is None and self.unit is None and self.command is None and self.mark is None)
+
+    def led_by(self, port: int | None) -> "Selector":
+        """The same with one of the ports as the first, and the only one that clients are sent to."""
+        if port not in self.ports:
+            return self
+        return replace(self, ports=(port, *(other for other in self.ports if other != port)), lead=port)
 
     @property
     def words(self) -> str:

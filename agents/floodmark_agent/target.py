@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
+from floodmark.core.command_line import CommandLine
 from floodmark.core.errors import TargetError
 from floodmark.core.sample import ListenerSample
+from floodmark_agent.command_lines import read_command_lines
 from floodmark_agent.holders import find_holders
 from floodmark_agent.inet_diag import MAX_PORTS, TcpListener
 from floodmark_agent.proc import ROOT, ProcessIds
@@ -47,6 +49,7 @@ class Target:
         self._outer: frozenset[int] = frozenset()
         self._tree_due_s = self._owners_due_s = 0.0
         self.outer_ports: tuple[int, ...] = selector.ports
+        self._lead = selector.lead
         self.pids: frozenset[int] = frozenset()
         self.notes: tuple[str, ...] = ()
 
@@ -100,7 +103,7 @@ class Target:
     def listeners(self, tcp: Iterable[TcpListener], unix: Iterable[UnixListener]) -> tuple[ListenerSample, ...]:
         """The target's own among all listeners, the asked-for ports first."""
         ours = [
-            self._sample(row, row.family, outer=row.port in self.outer_ports)
+            self._sample(row, row.family, outer=row.port in self.outer_ports and self._lead in {None, row.port})
             for row in tcp
             if row.port in self.outer_ports or self._owned(row.inode)
         ]
@@ -115,6 +118,10 @@ class Target:
         """The asked-for ports, then every other TCP port that the tree listens on, at most `MAX_PORTS` in all."""
         inner = {row.port for row in tcp if row.port not in self.outer_ports and self._owned(row.inode)}
         return (*self.outer_ports, *sorted(inner))[:MAX_PORTS]
+
+    def command_lines(self) -> tuple[CommandLine, ...]:
+        """How its processes were started, without secrets."""
+        return read_command_lines(self._roots, self.pids, self._table.parents, self._proc)
 
     def _outer_inodes(self, tcp: Iterable[TcpListener]) -> set[int]:
         return {row.inode for row in tcp if row.port in self.outer_ports}

@@ -21,6 +21,8 @@ class ClusterPlan:
     """One load for one cluster on this host. `folder` is the run folder; `target_pid` None: the agent goes by port.
 
     `source` is written as a user writes it: thousands of addresses one by one are more than a command line takes.
+    `keys` is the folder with the keys of this cluster's bus; None: it is plain, and any user here can speak on it.
+    `cpu_budget_percent` is what the agent may take of one core; None: its own default.
     """
 
     folder: Path
@@ -34,6 +36,8 @@ class ClusterPlan:
     target_pid: int | None
     source: str = ""
     verify: bool = True
+    keys: Path | None = None
+    cpu_budget_percent: float | None = None
 
 
 def master_command(plan: ClusterPlan) -> Command:
@@ -56,6 +60,8 @@ def master_command(plan: ClusterPlan) -> Command:
         "--run-prepared": "yes",
         "--judge": "no",
     }
+    if plan.keys:
+        options["--floodmark-keys"] = str(plan.keys)
     # One word per option: a value that begins with a dash would be taken for an option of its own.
     words = [f"{name}={value}" for name, value in options.items()]
     return _locust(plan, "master.log", "--master", "--headless", "--only-summary", *words)
@@ -63,8 +69,10 @@ def master_command(plan: ClusterPlan) -> Command:
 
 def worker_command(plan: ClusterPlan, number: int) -> Command:
     """One of Locust's workers."""
-    where = ("--master-host=127.0.0.1", f"--master-port={plan.bus_port}")
-    return _locust(plan, f"worker-{number}.log", "--worker", *where)
+    words = ["--master-host=127.0.0.1", f"--master-port={plan.bus_port}"]
+    if plan.keys:
+        words.append(f"--floodmark-keys={plan.keys}")
+    return _locust(plan, f"worker-{number}.log", "--worker", *words)
 
 
 def agent_command(plan: ClusterPlan) -> Command:
@@ -72,6 +80,10 @@ def agent_command(plan: ClusterPlan) -> Command:
     words = ["--master", f"127.0.0.1:{plan.bus_port}", "--port", str(plan.address.port)]
     if plan.target_pid is not None:
         words += ["--pid", str(plan.target_pid)]
+    if plan.cpu_budget_percent is not None:
+        words += ["--cpu-budget", repr(plan.cpu_budget_percent)]
+    if plan.keys:
+        words += ["--keys", str(plan.keys)]
     return Command(
         argv=(sys.executable, "-m", "floodmark_agent", *words),
         cwd=str(plan.folder.resolve()),

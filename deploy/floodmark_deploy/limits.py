@@ -58,23 +58,32 @@ class LimitFinding:
 class LoadPlan:
     """What matters of a run: connections at once, workers they are spread over, RLIMIT_NOFILE set on the target.
 
-    `sources` is the number of addresses that they come from.
+    `sources` is the number of addresses that they come from, `target_processes` of processes that share them, 0: one
+    per core.
     """
 
     connections: int
     workers: int
     target_nofile: int | None = None
     sources: int = 1
+    target_processes: int = 1
 
     @property
     def worker_files(self) -> int:
         """Open files one worker needs."""
         return math.ceil(self.connections / self.workers) + WORKER_FILES
 
-    @property
-    def target_files(self) -> int:
+    def target_files(self, cores: int) -> int:
         """Open files the target needs; where its file sets a limit, that is what it is to have, be it enough or not."""
-        return self.target_nofile or self.connections + TARGET_FILES
+        return self.target_nofile or math.ceil(self.connections / (self.target_processes or cores)) + TARGET_FILES
+
+
+def most_connections(files: int | None, processes: int, cores: int) -> int | None:
+    """As many as a target in so many processes (0: one per core) has files for; None: nothing bounds them.
+
+    `files` is how many one process may open.
+    """
+    return None if files is None else max(0, files - TARGET_FILES) * (processes or cores)
 
 
 def check_limits(plan: LoadPlan) -> tuple[LimitFinding, ...]:
@@ -103,7 +112,7 @@ def _all(facts: HostFacts, plan: LoadPlan) -> Iterator[LimitFinding]:
 
 def _files(facts: HostFacts, plan: LoadPlan) -> Iterator[LimitFinding]:
     # The hard limit counts: Floodmark raises the soft one by itself.
-    for who, need in (("worker", plan.worker_files), ("target", plan.target_files)):
+    for who, need in (("worker", plan.worker_files), ("target", plan.target_files(facts.cores))):
         yield _finding(
             f"open files of a {who} (RLIMIT_NOFILE, hard)",
             facts.nofile_hard,

@@ -163,9 +163,7 @@ def _clear(scratch: Path | None) -> None:
 def prove_available(spec: TargetSpec) -> None:
     """Raises `MissingRuntimeError` for the first thing that the target needs and this machine lacks."""
     for missing in availability(spec):
-        raise MissingRuntimeError(
-            f"{spec.name} needs the {missing.kind} {missing.name!r}, which is not installed here: {missing.remedy}"
-        )
+        raise MissingRuntimeError(f"{spec.name} needs {missing}")
 
 
 def build_command(spec: TargetSpec, address: Address, *, run_log: Path, marker: str) -> Command:

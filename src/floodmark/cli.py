@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 import floodmark
-from floodmark import cli_help, cli_suite
+from floodmark import cli_help, cli_keys, cli_suite
 from floodmark.campaign.campaign import Campaign
 from floodmark.campaign.local import prove_sources
 from floodmark.campaign.plan import RunPlan
@@ -40,7 +40,7 @@ from floodmark.report.terminal import print_verdict
 from floodmark.report.verdict_json import to_json
 from floodmark_deploy.limits import LimitFinding, LoadPlan, check_limits
 from floodmark_deploy.local import LocalShell
-from floodmark_deploy.zoo import availability, list_targets
+from floodmark_deploy.zoo import availability, known_servers, list_targets
 
 EXIT_CODES = """Exit codes: 0 measured and valid; 1 something failed, and the line says what; 2 usage; 3 the run is not
 valid; 130 interrupted."""
@@ -246,6 +246,10 @@ def run(  # noqa: PLR0913 - one parameter per option
             cli_help.RUN, "Seconds between two samples of the agent.", metavar="SECONDS", default="[default: 0.05]"
         ),
     ] = 0.05,
+    cpu_budget: Annotated[
+        float | None,
+        _option(cli_help.RUN, "What the agent may take of one core.", metavar="PERCENT", default="[default: 2]"),
+    ] = None,
     out: Annotated[
         Path | None, _option(cli_help.RUN, "Run folder.", metavar="FOLDER", default="[default: a new one under runs/]")
     ] = None,
@@ -255,7 +259,7 @@ def run(  # noqa: PLR0913 - one parameter per option
     prove_writable(json_to)
     if out is not None and not str(out).strip("."):
         raise UsageError(f"--out {str(out)!r}: give the name of a new folder")
-    prove_numbers(workers=workers, port=port, beat=beat)
+    prove_numbers(workers=workers, port=port, beat=beat, cpu_budget=cpu_budget)
     spec, address = what_to_run(target, url, target_file)
     prove_insecure(address, insecure=insecure)
     request = spec.request if spec else RequestSpec(path=address.path if address else "/")
@@ -283,6 +287,7 @@ def run(  # noqa: PLR0913 - one parameter per option
         beat_s=beat,
         folder=out or new_run_path(spec.name if spec else name.replace("[", "").replace("]", "").replace(":", "-")),
         command=("floodmark", *sys.argv[1:]),
+        cpu_budget_percent=cpu_budget,
     )
     raise typer.Exit(_run_and_report(plan, json_to))
 
@@ -299,6 +304,7 @@ def report(
 
 
 app.command()(cli_suite.suite)
+app.command()(cli_keys.keys)
 
 
 def _run_and_report(plan: RunPlan, json_to: str) -> int:
@@ -317,7 +323,7 @@ def _run_and_report(plan: RunPlan, json_to: str) -> int:
 def _report(run_folder: RunFolder, json_to: str) -> int:
     folder = _part_to_judge(run_folder)
     manifest = folder.manifest()
-    judged = build_report(folder)
+    judged = build_report(folder, known_servers() if manifest.commands else ())
     if json_to == "-":
         print(to_json(judged.document), end="")
     else:

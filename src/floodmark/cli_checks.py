@@ -62,14 +62,15 @@ def prove_insecure(address: Address | None, *, insecure: bool) -> None:
         raise UsageError(f"--insecure: {where} is asked over http, without a certificate; leave it out")
 
 
-def prove_numbers(*, workers: int, port: int, beat: float) -> None:
+def prove_numbers(*, workers: int, port: int, beat: float, cpu_budget: float | None = None) -> None:
     """Refuses numbers that cannot be meant before anything is started; the load's own are the profile's to refuse."""
     for flag, value, low, high in (
         ("--workers", workers, 1, 64),
         ("--port", port, 0, 65535),
         ("--beat", beat, 0.005, 5),
+        ("--cpu-budget", cpu_budget, 0.1, 100),
     ):
-        if not low <= value <= high:
+        if value is not None and not low <= value <= high:
             raise UsageError(f"{flag} {value:g}: give a number from {low:g} to {high:g}")
 
 

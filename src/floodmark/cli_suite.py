@@ -15,7 +15,7 @@ from floodmark.analysis.suite import found_of, unlike_expected
 from floodmark.campaign.campaign import Campaign
 from floodmark.campaign.settle import settle
 from floodmark.campaign.suite import Suite
-from floodmark.campaign.suite_plan import again, chosen, refreshed, rows_of
+from floodmark.campaign.suite_plan import Machine, again, chosen, refreshed, rows_of
 from floodmark.core.environment import host_facts, machine_facts, versions_of
 from floodmark.core.errors import FloodmarkError, InterruptedRunError, InvalidRunError, UsageError
 from floodmark.core.open_files import raise_open_files_limit
@@ -27,6 +27,7 @@ from floodmark.report.build import build_report
 from floodmark.report.suite_live import SuiteLive, plan_words
 from floodmark.report.suite_page import suite_page
 from floodmark.report.suite_tables import print_suite
+from floodmark_deploy.host_facts import read_host_facts
 from floodmark_deploy.local import LocalShell
 from floodmark_deploy.zoo import list_targets
 
@@ -202,7 +203,8 @@ def _specs() -> dict[str, TargetSpec]:
 
 def _begun(asked: SuiteAsked) -> SuiteRecord:
     specs = chosen(list_targets(), asked.patterns)
-    rows = rows_of(specs, asked)
+    facts = read_host_facts()
+    rows = rows_of(specs, asked, Machine(cores=facts.cores, files=facts.nofile_hard))
     if not rows:
         raise UsageError("none of these targets has a row in table b; `floodmark suite --table a` takes any target")
     return SuiteRecord(

@@ -40,6 +40,7 @@ from floodmark.load.options import LoadOptions
 from floodmark.load.run_log import RunLog
 from floodmark.load.search import Search
 from floodmark.load.squad import Squad
+from floodmark.load.strangers import STRANGERS
 from floodmark.load.worker import LoadWorker
 
 DEADLINE_S = 20.0
@@ -188,6 +189,7 @@ def keeps_what_is_said_of_another_load_out_of_this_one():
     runner, log = Runner(), Log()
     conductor = Conductor(SimpleNamespace(runner=runner), judge=int, find=int)
     conductor._logs, conductor._course = [log], SimpleNamespace(number=2)
+    conductor._squad.names["other"] = "w"
     hit = to_row(Hit(id=1, worker="w", planned_s=0.0, outcome=Outcome.UNSENT))
     pulse = Pulse(worker="w", at_s=0.0, planned=0, released=0, connected=0, answered=0, failed=0)
     said = {
@@ -209,6 +211,12 @@ def keeps_what_is_said_of_another_load_out_of_this_one():
     until(lambda: "w" in conductor._squad.done)
     assert [name for name, _ in log.kept] == ["hits", "seconds.jsonl", "pulses.jsonl", "workers.jsonl", "problems"]
     assert log.kept[-1] == ("problems", ("w: broke",))
+    conductor._squad.names.clear()  # now it is a stranger that says the same
+    log.kept.clear()
+    for kind, record in said.items():
+        runner.hear(kind, record(2))
+    until(lambda: any(f"{messages.DONE} and is no worker of this run" in words for words in STRANGERS.since(0.0)))
+    assert log.kept == []
     assert "w" in conductor._squad.ready
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gevent
@@ -319,15 +320,22 @@ def sample(port, **connections):
     )
 
 
+def live(one):
+    return Samples(number=1, samples=(one,), taken=7, dropped=0, full=0.0)
+
+
 def keeps_a_target_for_busy_while_it_has_what_others_left():
     lookout = Lookout(8000)
     for connections, held in (({"read": 2}, 2), ({"abandoned": 3}, 3), ({"read": 1, "accept_queue": 1}, 2)):
-        lookout.note(Samples(samples=(sample(8000, **connections),), dropped=0))
+        lookout.note(live(sample(8000, **connections)))
         assert (lookout.held, lookout.is_idle) == (held, held <= 2)
     assert lookout.other_ports == ()
+    lookout.note(live(sample(8000, read=9)))
+    lookout.note(live(replace(sample(8000), connections=())))  # a beat without a dump says nothing of them
+    assert (lookout.held, lookout.is_idle, lookout.other_ports) == (9, False, ())
     other = Lookout(8000)
-    other.note(Samples(samples=(sample(9000),), dropped=4))
-    assert (other.other_ports, other.dropped) == ((9000,), 4)
+    other.note(live(sample(9000)))
+    assert (other.other_ports, other.samples_seen) == ((9000,), 7)
 
 
 class Clients(dict):

@@ -19,8 +19,9 @@ import zmq
 
 from floodmark.core import messages
 from floodmark.core.codec import from_plain, to_plain
-from floodmark.core.messages import Hello, Ping, Pong, Samples, Watch, Watching
+from floodmark.core.messages import Chunk, Fetch, Hello, Ping, Pong, Samples, Watch, Watching
 from floodmark.core.sample import Sample
+from floodmark.core.series import unpack_block
 from floodmark_agent.bus import Bus
 
 pytestmark = pytest.mark.live
@@ -105,9 +106,15 @@ class Master:
         raise AssertionError(f"the last sample was {batch.samples[-1]}")
 
     def all_samples(self) -> list[Sample]:
-        batches = [from_plain(Samples, data, "samples") for kind, data in self.heard if kind == messages.SAMPLES]
-        assert all(batch.dropped == 0 for batch in batches)
-        return [sample for batch in batches for sample in batch.samples]
+        """The whole series, of an agent that rests."""
+        found: list[Sample] = []
+        while True:
+            self.say(messages.FETCH, Fetch(number=0, first=len(found), blocks=1))
+            chunk = from_plain(Chunk, self.hear(messages.CHUNK), "chunk")
+            assert chunk.dropped == 0
+            found += [sample for block in chunk.blocks for sample in unpack_block(block)]
+            if not chunk.left:
+                return found
 
     def _take(self) -> None:
         if self._router.poll(200):
@@ -242,8 +249,9 @@ def test_new_threads_are_counted_as_started_once(master: Master, target: Target)
         master.say(messages.REST, None)
         master.say(messages.PING, Ping(sequence=1, sent_s=0.0))
         master.hear(messages.PONG)
+        seen = master.all_samples()
 
-    started_threads = [processes[-1].threads_started for one in master.all_samples() if (processes := one.processes)]
+    started_threads = [processes[-1].threads_started for one in seen if (processes := one.processes)]
     assert started_threads[0] == 5
     assert sum(started_threads[1:]) == 2
 

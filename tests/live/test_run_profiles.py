@@ -62,6 +62,8 @@ def test_a_search_stops_at_the_first_burst_that_proves_the_ceiling(tmp_path):
     assert (last["ceiling"], {step["ceiling"] for step in before}) == (4, {None})
     for step in found["steps"]:
         assert (run_folder(tmp_path) / step["folder"] / "report.html").is_file()
+    # Each burst's release is told to the agent, which then counts the connections at once.
+    assert (run_folder(tmp_path) / "agent.log").read_text().count("mark: the release") == len(found["steps"])
     again = floodmark("report", str(run_folder(tmp_path)), cwd=tmp_path)
     assert " ".join(again.stdout.split()).startswith(found["verdict"]["sentence"])
 

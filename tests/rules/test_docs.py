@@ -2,8 +2,11 @@
 
 import ast
 import re
+import shlex
 import subprocess
+from collections.abc import Iterator
 from dataclasses import is_dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from floodmark.cli import app
 from floodmark.core import errors, published, sample, suite
 from floodmark.core.clock import ClockReading
 from floodmark.core.codec import field_types
+from floodmark.core.command_line import CommandLine
 from floodmark.core.hit import Hit
 from floodmark.core.messages import Pulse, WorkerReport
 from floodmark.core.outcomes import Outcome, Side
@@ -26,12 +30,13 @@ from floodmark.core.run_folder import HoldProbe, Manifest, RunStatus, SearchStep
 from floodmark.core.second import Second
 from floodmark.core.target import ExpectSpec, TargetSpec
 from floodmark_agent.options import parser as agent_parser
+from floodmark_deploy.zoo import target_names, targets_folder
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 OF_THE_PICTURE = {document.Timeline, document.Judged, document.SecondPoint}
 RECORDS = [
-    *(Hit, Second, Manifest, SearchStep, HoldProbe, ExpectSpec, Pulse, WorkerReport, ClockReading),
+    *(Hit, Second, Manifest, SearchStep, HoldProbe, ExpectSpec, Pulse, WorkerReport, ClockReading, CommandLine),
     *(BurstProfile, ClosedProfile, ArrivalsProfile, SearchProfile),
     *(value for value in vars(sample).values() if is_dataclass(value)),
     *(suite.SuiteRecord, suite.SuiteAsked, suite.SuiteRow, suite.SuiteFound, suite.FoundLine),
@@ -50,6 +55,12 @@ MACHINE_PATHS = tuple(f"/{name}/" for name in ("work", "root"))
 LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+CODE = re.compile(r"^ *```.*?\n(.*?)^ *```$|`([^`\n]+)`|^ {4}(?=\.venv/bin/)(.+)$", re.DOTALL | re.MULTILINE)
+CALL = re.compile(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?floodmark (.+)$")
+STANDS_FOR_ANY = re.compile(r"[A-Z]+\]?|\[.*|my-.*")
+"""``TARGET``, ``[options]``, ``my-server``: not to be looked up."""
+NO_MORE = re.compile(r"[|&;>#]+|2>|-{3,}")
+"""Words where a command ends: the shell's, and a line in a picture."""
 
 
 @cache
@@ -111,6 +122,75 @@ def broken_links(page: Path) -> list[str]:
     return broken
 
 
+def calls(text: str) -> Iterator[list[str]]:
+    """The words after `floodmark` of each command in a page's code, up to what is the shell's."""
+    for found in CODE.finditer(text):
+        code = "".join(part or "" for part in found.groups()).replace("\\\n", " ")
+        for line in code.splitlines():
+            if call := CALL.match(line.strip()):
+                yield _words(call[1])
+
+
+def _words(line: str) -> list[str]:
+    try:
+        words = shlex.split(line)
+    except ValueError:  # an apostrophe: a sentence that a program printed, and no command
+        return []
+    end = next((place for place, word in enumerate(words) if NO_MORE.fullmatch(word)), len(words))
+    return words[:end]
+
+
+def wrong_in(words: list[str]) -> list[str]:
+    """What a command names that is not there: itself, an option, a target."""
+    if not words or words[0] not in COMMANDS:
+        # Without a command of ours it is a sentence, unless it looks like a command with options.
+        return words[:1] if any(word.startswith("--") for word in words[1:]) else []
+    takes = {
+        word: not getattr(option, "is_flag", False) for option in COMMANDS[words[0]].params for word in option.opts
+    }
+    names, wrong, rest = [], [], iter(words[1:])
+    for word in rest:
+        option = word.partition("=")[0]
+        if not word.startswith("-"):
+            names.append(word)
+        elif option not in takes and option != "--help":
+            wrong.append(word)
+        elif takes.get(word):
+            next(rest, None)
+    if words[0] in {"run", "suite"}:
+        zoo = target_names(targets_folder())
+        asked = [name for name in names if not STANDS_FOR_ANY.fullmatch(name)]
+        wrong += [name for name in asked if not any(fnmatchcase(target, name) for target in zoo)]
+    return wrong
+
+
+def test_every_command_in_the_docs_names_options_and_targets_that_are_there():
+    pages_wrong = {
+        named(page): wrong
+        for page in pages()
+        if (wrong := [word for call in calls(text_of(page)) for word in wrong_in(call)])
+    }
+    assert pages_wrong == {}
+    assert sum(call[:1] == ["run"] for page in pages() for call in calls(text_of(page))) > 30
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("$ floodmark run flask-dev-single --hold 5 | head", []),
+        ("`floodmark run NAME --requests 1000 --within 0`", []),
+        ("```\nFLOODMARK_TARGETS=my-servers floodmark suite --table a 'flask-*'\n```", []),
+        ("```\n$ floodmark run flask-dev-threadless --json -\n```", ["flask-dev-threadless"]),
+        ("`floodmark run go-net-http --holdd 5`", ["--holdd", "5"]),
+        ("`floodmark suite 'flusk-*'`", ["flusk-*"]),
+        ("`floodmark rum --hold 5`", ["rum"]),
+    ],
+)
+def test_a_command_that_names_what_is_not_there_is_found(line, wrong):
+    text = line if "`" in line else f"```\n{line}\n```"
+    assert [word for call in calls(text) for word in wrong_in(call)] == wrong
+
+
 def test_every_relative_link_leads_to_a_file_and_to_a_heading_that_is_there():
     found = {named(page): broken for page in pages() if (broken := broken_links(page))}
     assert found == {}
@@ -145,8 +225,8 @@ def test_every_command_and_option_is_in_the_reference(name):
     text = text_of(DOCS / "reference" / "command-line.md")
     section = re.search(rf"^## floodmark {name}$(.*?)(?=^## )", text, re.DOTALL | re.MULTILINE)
     assert section, f"no section on floodmark {name}"
+    assert COMMANDS[name].params
     options = [word for option in COMMANDS[name].params for word in option.opts if word.startswith("--")]
-    assert options
     assert [
         word
         for word in options
@@ -166,7 +246,7 @@ def test_every_field_of_a_run_is_in_the_reference(record):
     assert [word for word in field_types(record) if f"`{word}`" not in text and f'"{word}"' not in text] == []
 
 
-@pytest.mark.parametrize("section", ["start", "needs", "ready", "request", "limits", "expect", "suite"])
+@pytest.mark.parametrize("section", ["start", "needs", "ready", "request", "limits", "expect", "recognise", "suite"])
 def test_every_key_of_a_target_file_is_in_the_reference(section):
     text = text_of(DOCS / "reference" / "target-toml.md").partition(f"\n## [{section}]\n")[2].partition("\n## ")[0]
     records = {"suite": (published.SuiteSpec, published.PublishedCeiling, published.PublishedRate)}
@@ -202,6 +282,15 @@ def test_every_option_of_the_burst_is_in_the_reference_with_its_variable():
     assert ("--requests", "FLOODMARK_REQUESTS") in options
     text = text_of(DOCS / "reference" / "command-line.md")
     assert [words for words in options if "| `{}` | `{}` |".format(*words) not in text] == []
+
+
+def test_every_option_of_the_bus_is_in_the_reference():
+    options = re.findall(
+        r'"(--floodmark-[a-z-]+)",$', text_of(ROOT / "src/floodmark/load/bus_settings.py"), re.MULTILINE
+    )
+    assert len(options) == 2
+    text = text_of(DOCS / "reference" / "command-line.md")
+    assert [word for word in options if f"| `{word}` | `FLOODMARK_" not in text] == []
 
 
 @pytest.mark.parametrize("page", ["method.md", "howto/read-a-verdict.md"])

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 from floodmark.campaign.follow import Follower
@@ -19,6 +20,8 @@ from floodmark.core.profile import Profile, SearchProfile
 from floodmark.core.run_folder import TARGET_LOG, HoldProbe, Manifest, RunFolder, RunStatus
 from floodmark.report.live import LiveState
 from floodmark_deploy.cluster import ClusterPlan, agent_command, master_command, worker_command
+from floodmark_deploy.keys import keys_of_one_run
+from floodmark_deploy.own_network import own_network
 from floodmark_deploy.port import free_port
 from floodmark_deploy.shell import Job, Shell
 from floodmark_deploy.target_process import prove_available, start_target
@@ -76,12 +79,17 @@ class Campaign:
     def run(self, plan: RunPlan) -> RunFolder:
         """Runs a plan and returns its folder, complete. Raises a `FloodmarkError` where it could not be measured.
 
-        Whatever happens, every process started for it is ended and the manifest says how it ended.
+        Whatever happens, every process started for it is ended and the manifest says how it ended. A target whose file
+        names kernel settings is run, with all that belongs to the run, in a network namespace of its own.
         """
-        prove_limits(plan)
-        prove_sources(plan.sources, plan.address or Address(host=HOST, port=0))
         if plan.spec:
             prove_available(plan.spec)
+        with own_network(plan.spec.limits.sysctl if plan.spec else {}):
+            return self._run(plan)
+
+    def _run(self, plan: RunPlan) -> RunFolder:
+        prove_limits(plan)
+        prove_sources(plan.sources, plan.address or Address(host=HOST, port=0))
         folder = RunFolder(plan.folder)
         folder.create()
         # Unique, not the folder's name alone: whoever sweeps a run must not meet another of that name.
@@ -183,6 +191,19 @@ class Campaign:
     def _load(  # noqa: PLR0913, PLR0917 - one call, in order of appearance
         self, plan: RunPlan, manifest: Manifest, folder: RunFolder, address: Address, pid: int | None, marker: str
     ) -> None:
+        with keys_of_one_run() as keys:
+            self._load_with(keys, plan, manifest, folder, address, pid, marker)
+
+    def _load_with(  # noqa: PLR0913, PLR0917 - likewise
+        self,
+        keys: Path,
+        plan: RunPlan,
+        manifest: Manifest,
+        folder: RunFolder,
+        address: Address,
+        pid: int | None,
+        marker: str,
+    ) -> None:
         cluster = ClusterPlan(
             folder=folder.path,
             marker=marker,
@@ -195,6 +216,8 @@ class Campaign:
             target_pid=pid,
             source=plan.source,
             verify=plan.verify,
+            keys=keys,
+            cpu_budget_percent=plan.cpu_budget_percent,
         )
         self._say(f"starting a Locust master, {plan.workers} worker{'s' * (plan.workers > 1)} and an agent")
         master = self._shell.start(master_command(cluster))

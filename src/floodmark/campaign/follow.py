@@ -8,8 +8,8 @@ from floodmark.core.codec import from_plain
 from floodmark.core.errors import FloodmarkError
 from floodmark.core.messages import Pulse
 from floodmark.core.profile import BurstProfile, ClosedProfile, LoadProfile, Profile, SearchProfile
-from floodmark.core.run_folder import PULSES, SAMPLES, Manifest, RunFolder, RunStatus
-from floodmark.core.sample import Sample
+from floodmark.core.run_folder import LIVE, PULSES, Manifest, RunFolder, RunStatus
+from floodmark.core.sample import ConnectionCounts, Sample
 from floodmark.core.tail import LineTail
 from floodmark.report.live import LiveState
 
@@ -86,9 +86,10 @@ class LoadFollower:
         self._planned = 0 if isinstance(profile, ClosedProfile) else profile.requests
         self._duration_s = None if isinstance(profile, BurstProfile) else profile.duration_s
         self._pulses = LineTail(folder.path / PULSES)
-        self._samples = LineTail(folder.path / SAMPLES)
+        self._samples = LineTail(folder.path / LIVE)
         self._recent: dict[str, deque[Pulse]] = {}
         self._sample: Sample | None = None
+        self._counts: ConnectionCounts | None = None  # the newest: not every sample has some
         self._last = LiveState(phase=before, planned=self._planned, duration_s=self._duration_s)
 
     @property
@@ -102,7 +103,8 @@ class LoadFollower:
         for line in self._pulses.new_lines():
             self._note(from_plain(Pulse, line, PULSES))
         for line in self._samples.new_lines():
-            self._sample = from_plain(Sample, line, SAMPLES)
+            self._sample = from_plain(Sample, line, LIVE)
+            self._counts = self._sample.connections[0] if self._sample.connections else self._counts
         manifest = _manifest(self._folder)
         if manifest is not None and manifest.cut_s is not None:
             # No counts: the newest are from before the end, and the verdict has the right ones.
@@ -122,7 +124,7 @@ class LoadFollower:
         newest_s = max(pulse.at_s for pulse in pulses)
         at_work = [recent for recent in self._recent.values() if recent[-1].at_s > newest_s - SILENT_S]
         silent = [pulse for pulse in pulses if pulse.at_s <= newest_s - SILENT_S]
-        counts = self._sample.connections[0] if self._sample and self._sample.connections else None
+        counts = self._counts
         tree = self._sample.processes if self._sample else None
         # Workers and master of one command share a host, and so a clock.
         load_s = newest_s - manifest.fired_s if manifest and manifest.fired_s is not None else 0.0
@@ -147,10 +149,12 @@ class LoadFollower:
 
 
 def _phase(words: str, manifest: Manifest | None) -> str:
-    """With the workers that were lost, where the run says so."""
-    problems = manifest.problems if manifest else ()
+    """With the workers that were lost, and whether the agent is, where the run says so."""
+    problems = [] if manifest is None else [one for one in manifest.problems if not one.startswith("agent ")]
     lost = [problem.removesuffix(" while the load was on") for problem in problems if " was lost" in problem]
-    return "; ".join([words, *lost])
+    absences = () if manifest is None else manifest.absences[-1:]
+    away = [f"agent {one.agent} is {'lost' if one.until_s is None else 'back'}" for one in absences]
+    return "; ".join([words, *lost, *away])
 
 
 def _answered_per_s(workers: Iterable[deque[Pulse]]) -> float | None:

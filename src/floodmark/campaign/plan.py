@@ -25,7 +25,7 @@ class RunPlan:
 
     `kind` is the profile's, `asked` its options as given. `source` names the addresses to send from as a user writes
     them; empty: the kernel's choice. `verify` False: any certificate will do. `port` 0: the target's own, or any free
-    one.
+    one. `cpu_budget_percent` of one core is for the agent; None: its own default.
     """
 
     name: str
@@ -41,6 +41,7 @@ class RunPlan:
     beat_s: float
     folder: Path
     command: tuple[str, ...]
+    cpu_budget_percent: float | None = None
 
     @property
     def is_steady(self) -> bool:
@@ -88,6 +89,7 @@ def prove_limits(plan: RunPlan) -> None:
         workers=plan.workers,
         target_nofile=plan.spec.limits.nofile if plan.spec else None,
         sources=max(1, len(plan.sources)),
+        target_processes=plan.spec.start.processes if plan.spec else 1,
     )
     for finding in check_limits(load):
         if finding.blocking and not finding.ok:

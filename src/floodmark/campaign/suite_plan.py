@@ -3,21 +3,37 @@
 import fnmatch
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from floodmark.campaign.plan import UNKNOWN_HOLD_S, RunPlan
 from floodmark.core.asked import MOST_CONNECTIONS, Asked
 from floodmark.core.errors import UsageError
 from floodmark.core.profile import BurstProfile, ClosedProfile
+from floodmark.core.published import PublishedRate
 from floodmark.core.suite import TIMEOUT_S, RowState, SuiteAsked, SuiteRow, SuiteTable
 from floodmark.core.target import RequestSpec, TargetSpec
+from floodmark_deploy.limits import most_connections
 
 BEAT_S = 0.05
 """Between two samples of the agent, as `floodmark run` has it."""
 
 HEALTH_HOLD_S = 0.1
 """How long the zoo's applications hold ``GET /health`` unless they are told."""
+
+WORKER_RATE = 10_000.0
+"""Requests per second that one worker surely makes beside a server on the same cores: more are shared out."""
+
+NEARLY = 0.9
+"""Where a process may not open as many files as a study had connections, this share of them is near enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What rows are fitted to: cores, and how many files one process may open (None: no limit)."""
+
+    cores: int = 1
+    files: int | None = None
 
 
 def chosen(specs: Sequence[TargetSpec], patterns: Iterable[str]) -> tuple[TargetSpec, ...]:
@@ -34,14 +50,14 @@ def chosen(specs: Sequence[TargetSpec], patterns: Iterable[str]) -> tuple[Target
     )
 
 
-def rows_of(specs: Iterable[TargetSpec], asked: SuiteAsked) -> tuple[SuiteRow, ...]:
+def rows_of(specs: Iterable[TargetSpec], asked: SuiteAsked, machine: Machine = Machine()) -> tuple[SuiteRow, ...]:
     """The rows: in table A every target once, in table B a row for each that the target's file has."""
     specs = tuple(specs)
     rows = []
     if SuiteTable.CONCURRENCY in asked.tables:
         rows += [_concurrency_row(spec, asked) for spec in specs]
     if SuiteTable.THROUGHPUT in asked.tables:
-        rows += [row for spec in specs for row in _throughput_rows(spec, asked)]
+        rows += [row for spec in specs for row in _throughput_rows(spec, asked, machine)]
     return tuple(rows)
 
 
@@ -52,7 +68,7 @@ def _concurrency_row(spec: TargetSpec, asked: SuiteAsked) -> SuiteRow:
         target=spec.name,
         profile=BurstProfile(
             requests=spec.suite.requests or asked.requests,
-            within_s=0.0,
+            within_s=spec.suite.within_s,
             hold_s=hold_s if spec.request.holds else UNKNOWN_HOLD_S,
             timeout_s=spec.suite.timeout_s,
         ),
@@ -62,20 +78,32 @@ def _concurrency_row(spec: TargetSpec, asked: SuiteAsked) -> SuiteRow:
     )
 
 
-def _throughput_rows(spec: TargetSpec, asked: SuiteAsked) -> list[SuiteRow]:
-    return [
-        SuiteRow(
-            table=SuiteTable.THROUGHPUT,
-            target=spec.name,
-            profile=ClosedProfile(
-                connections=rate.connections, duration_s=asked.duration_s, timeout_s=TIMEOUT_S, hold_s=rate.hold_s
-            ),
-            workers=max(asked.workers, math.ceil(rate.connections / MOST_CONNECTIONS)),
-            rate=rate,
-            expect=spec.expect,
-        )
-        for rate in spec.suite.b
-    ]
+def _throughput_rows(spec: TargetSpec, asked: SuiteAsked, machine: Machine) -> list[SuiteRow]:
+    return [_throughput_row(spec, rate, asked, machine) for rate in spec.suite.b]
+
+
+def _throughput_row(spec: TargetSpec, rate: PublishedRate, asked: SuiteAsked, machine: Machine) -> SuiteRow:
+    connections = _connections(rate.connections, spec, machine)
+    by_files = math.ceil(connections / MOST_CONNECTIONS)
+    by_rate = math.ceil(connections / rate.hold_s / WORKER_RATE) if rate.hold_s else 1
+    return SuiteRow(
+        table=SuiteTable.THROUGHPUT,
+        target=spec.name,
+        profile=ClosedProfile(
+            connections=connections, duration_s=asked.duration_s, timeout_s=TIMEOUT_S, hold_s=rate.hold_s
+        ),
+        workers=max(asked.workers, by_files, min(by_rate, machine.cores)),
+        rate=rate,
+        expect=spec.expect,
+    )
+
+
+def _connections(published: int, spec: TargetSpec, machine: Machine) -> int:
+    """As many as the study had, or nearly: in whole hundreds what the target's processes have files for."""
+    room = most_connections(machine.files, spec.start.processes, machine.cores)
+    if room is None or not NEARLY * published <= room < published:
+        return published
+    return room // 100 * 100
 
 
 def refreshed(row: SuiteRow, spec: TargetSpec | None) -> SuiteRow:

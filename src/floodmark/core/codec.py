@@ -45,6 +45,11 @@ def to_plain(value: Any) -> Any:
     return value
 
 
+def to_table(record: Any) -> dict[str, Any]:
+    """One record as a table of its fields, records within as they are: what an encoder that asks again wants."""
+    return {name: getattr(record, name) for name in field_types(type(record))}
+
+
 def to_row(record: Any) -> list[Any]:
     """A flat record as the list of its fields' values: the compact form for many records of one kind."""
     return [to_plain(getattr(record, name)) for name in field_types(type(record))]

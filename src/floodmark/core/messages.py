@@ -10,19 +10,21 @@ from typing import Any
 
 from floodmark.core.address import Address
 from floodmark.core.codec import to_row
+from floodmark.core.command_line import CommandLine
 from floodmark.core.hit import Hit
 from floodmark.core.profile import LoadProfile
 from floodmark.core.sample import Sample, TargetLimits
 from floodmark.core.second import Second
 from floodmark.core.target import RequestSpec
 
-WIRE_VERSION = 2
+WIRE_VERSION = 3
 
 # node to master
 HELLO = "floodmark_hello"
 PONG = "floodmark_pong"
 WATCHING = "floodmark_watching"
 SAMPLES = "floodmark_samples"
+CHUNK = "floodmark_chunk"
 READY = "floodmark_ready"
 PULSE = "floodmark_pulse"
 HITS = "floodmark_hits"
@@ -30,10 +32,15 @@ SECONDS = "floodmark_seconds"
 DONE = "floodmark_done"
 BYE = "floodmark_bye"
 
+WORKERS_ONLY = frozenset({READY, PULSE, HITS, SECONDS, DONE})
+"""What an agent has no business to say."""
+
 # master to node
+WELCOME = "floodmark_welcome"
 PING = "floodmark_ping"
 WATCH = "floodmark_watch"
 REST = "floodmark_rest"
+FETCH = "floodmark_fetch"
 MARK = "floodmark_mark"
 ORDER = "floodmark_order"
 FIRE = "floodmark_fire"
@@ -42,13 +49,27 @@ CUT = "floodmark_cut"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """An agent is here, said again every second: also its heartbeat. `name` is stable, the bus identity is not."""
+    """An agent is here, said again every second: also its heartbeat. `name` is stable, the bus identity is not.
+
+    `process` is another word for each start of the agent: the same one under a new bus identity is the same process by
+    a new connection, and still has what it has measured. `watch` is the number of the watch under way.
+    """
 
     wire: int
     name: str
     host: str
     pid: int
     version: str
+    process: str = ""
+    watch: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Welcome:
+    """The master's answer to each hello: it was heard. `master` is another word for each start of the master."""
+
+    wire: int
+    master: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +92,15 @@ class Pong:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """Begin sampling, one sample every `beat_s`. The agent knows by itself what its target is."""
+    """Begin sampling, one sample every `beat_s`. The agent knows by itself what its target is.
+
+    `number` is the load's: what is said of the watch repeats it. `port` is where the load goes: an agent that was given
+    several ports puts this one first.
+    """
 
     beat_s: float
+    number: int = 0
+    port: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,19 +112,61 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
-    """Sampling has begun, or (`problem`) why it cannot. `notes` say what the agent cannot see, and what would help."""
+    """Sampling has begun, or (`problem`) why it cannot. `notes` say what the agent cannot see, and what would help.
+
+    `commands` say how the target's processes were started, without secrets; none: not known, or kept back. `ports` are
+    those that its connections are counted of, the one that clients connect to first. `number` is the watch's.
+    """
 
     problem: str | None
     limits: TargetLimits | None
     notes: tuple[str, ...]
+    commands: tuple[CommandLine, ...] = ()
+    ports: tuple[int, ...] = ()
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """Samples in the order they were taken. `dropped` counts those lost before this message, since the start."""
+    """The agent's live figures, a few times a second: of the samples since the report before, some.
 
+    These are the newest, the newest that has the connections counted, and the one in which most waited. The whole
+    series stays on the target's host until it is fetched. `taken` counts the samples of watch `number` so far,
+    `dropped` those of them that the agent could not keep; `full` is the share of its room that the others take.
+    """
+
+    number: int
     samples: tuple[Sample, ...]
+    taken: int
     dropped: int
+    full: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """Send samples of watch `number` from `first` on, `blocks` blocks of them at most; those before may be forgotten.
+
+    Asking for what comes next thus says that what came before has arrived.
+    """
+
+    number: int
+    first: int
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Part of the series of watch `number`, as blocks (`core/series.py`), in order.
+
+    `left` counts the samples that the agent has beyond these: 0 from one that is `resting` says that this is the end.
+    `dropped` as in `Samples`.
+    """
+
+    number: int
+    blocks: tuple[bytes, ...]
+    left: int
+    dropped: int
+    resting: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,10 +51,12 @@ class PublishedRate:
 class SuiteSpec:
     """How a target takes part in the suite. Its burst in table A, where the usual one makes no sense; its rows.
 
-    `timeout_s` is how long the burst is waited for; None: as for any burst, three holds.
+    `within_s` spreads the burst; 0 is one instant. `timeout_s` is how long it is waited for; None: as for any burst,
+    three holds.
     """
 
     requests: int | None = None
+    within_s: float = 0.0
     hold_s: float | None = None
     timeout_s: float | None = None
     a: tuple[PublishedCeiling, ...] = ()
@@ -65,6 +67,8 @@ class SuiteSpec:
         for name in ("requests", "hold_s", "timeout_s"):
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise ValueError(f"{name} {value:g}: give a number above 0")
+        if self.within_s < 0:
+            raise ValueError(f"within_s {self.within_s:g}: give seconds, or 0 for one instant")
         for rows in (self.a, self.b):
             names = [entry.row for entry in rows]
             if len(set(names)) < len(names):

@@ -3,7 +3,8 @@
     run.json         the manifest: what was asked, of whom, with which versions and limits, and how the run ended
     hits.jsonl       one row per planned request, of a steady load a sample; the first line names the columns
     seconds.jsonl    a steady load, per worker and second: counts and histograms
-    samples.jsonl    one agent sample per line
+    samples.jsonl    one agent sample per line: the series, fetched after the load
+    live.jsonl       the samples that the agent sent while the load was on, a few a second
     pulses.jsonl     the workers' running counts, for the live view
     workers.jsonl    one report per worker
     clocks.jsonl     clock readings of every node against the master's
@@ -25,8 +26,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from floodmark.core.absence import Absence
 from floodmark.core.clock import ClockReading
 from floodmark.core.codec import field_types, from_plain, from_row, to_plain, to_row
+from floodmark.core.command_line import CommandLine
 from floodmark.core.errors import RunFolderError, WireError
 from floodmark.core.hit import Hit
 from floodmark.core.messages import WorkerReport
@@ -40,6 +43,7 @@ RUNS_FOLDER = "runs"
 MANIFEST = "run.json"
 HITS = "hits.jsonl"
 SAMPLES = "samples.jsonl"
+LIVE = "live.jsonl"
 PULSES = "pulses.jsonl"
 WORKERS = "workers.jsonl"
 CLOCKS = "clocks.jsonl"
@@ -96,7 +100,9 @@ class Manifest:
     """The run as a whole. `fired_s` is the first planned release, `cut_s` the end of the load: master's clock.
 
     `steps` are a search's, and only a search has some. `sources` are the addresses that load was to come from, none:
-    the kernel's choice. `request` is what was sent and which answer counted.
+    the kernel's choice. `request` is what was sent and which answer counted. `agent` is the name of the agent whose
+    samples these are, `absences` are the times when it was not heard. `commands` are those of the target's
+    processes, as the agent read them; `command` is the run's own. `strangers` were on the bus and were not heard.
     """
 
     format: int = FORMAT
@@ -115,8 +121,12 @@ class Manifest:
     probe: HoldProbe = dataclasses.field(default_factory=HoldProbe)
     expect: ExpectSpec = dataclasses.field(default_factory=ExpectSpec)
     limits: TargetLimits | None = None
+    agent: str = ""
     agent_notes: tuple[str, ...] = ()
+    absences: tuple[Absence, ...] = ()
+    commands: tuple[CommandLine, ...] = ()
     problems: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     host: dict[str, str] = dataclasses.field(default_factory=dict)
     command: tuple[str, ...] = ()
@@ -217,11 +227,16 @@ class RunFolder:
             path=str(self.path),
             manifest=manifest,
             hits=tuple(self._read_rows(HITS, Hit)),
-            samples=tuple(self._read_records(SAMPLES, Sample)),
+            samples=self._read_samples(),
             workers=tuple(self._read_records(WORKERS, WorkerReport)),
             clocks=tuple(self._read_records(CLOCKS, ClockReading)),
             seconds=tuple(self._read_records(SECONDS, Second)),
         )
+
+    def _read_samples(self) -> tuple[Sample, ...]:
+        """The series; where it has gaps, what was sent while the load was on. In order, each sample once."""
+        found = {sample.taken_s: sample for name in (LIVE, SAMPLES) for sample in self._read_records(name, Sample)}
+        return tuple(found[taken_s] for taken_s in sorted(found))
 
     def _append(self, name: str, lines: list[Any], header: Any = None) -> None:
         file = self._open.get(name)

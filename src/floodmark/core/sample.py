@@ -55,7 +55,11 @@ class ProcessSample:
     """One process of the target's tree. None where the kernel did not say (gone, or not ours to read).
 
     `threads_started` and `threads_ended` count thread ids that appeared and disappeared since the sample before;
-    in a process's first sample every thread counts as started.
+    in a process's first sample every thread counts as started. To list the ids of very many threads is dear, and not
+    done on every beat: where `threads_listed` is False the two say by how many `threads` has changed, which is the
+    least that has happened. Threads that took the place of others meanwhile, and are there at the next listing, are
+    counted in that one's sample; those that had come and gone by then in none. `cpu_s` of very many threads is
+    as it was up to a second before.
     """
 
     pid: int
@@ -67,6 +71,7 @@ class ProcessSample:
     open_files: int | None
     rss_bytes: int | None
     cpu_s: float | None
+    threads_listed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +90,8 @@ class Sample:
 
     `due_s` is when the beat was due, `taken_s` when reading began, `socket_s` when the socket dump was made (the middle
     of it), `cost_s` how long the whole sample took. `missed` counts beats that were skipped because the one before
-    took too long, or to keep to the agent's CPU budget. `processes` is None where the tree could not be read.
+    took too long, or to keep to the agent's CPU budget; `saved` counts the latter alone. `processes` is None where the
+    tree could not be read.
 
     A dump of all connections costs more than the rest, so not every beat has one: `connections` is empty where there
     was none, and `socket_s` then is when the listeners were read. `agent_cpu_s` is the CPU time that the agent's
@@ -103,6 +109,7 @@ class Sample:
     processes: tuple[ProcessSample, ...] | None
     counters: NetCounters | None
     agent_cpu_s: float | None = None
+    saved: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,11 +54,26 @@ class FoundLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundMemory:
+    """Resident memory of the target: before the burst, at most, and for each request that runs or waits inside.
+
+    None where that cannot be told. `shared`: several processes, whose shared memory is counted in each.
+    """
+
+    before_bytes: int
+    peak_bytes: int
+    running_bytes: int | None
+    waiting_bytes: int | None
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteFound:
     """One run's verdict as far as the tables show it; the whole is in ``verdict.json`` of the row's folder.
 
     `invalid` has the checks that failed, with their words: empty for a run that counts. `failures` counts by kind.
-    `requests_per_s`, `mean_s` and `max_s` are a closed loop's.
+    `requests_per_s`, `mean_s` and `max_s` are a closed loop's, `memory` is a burst's. `limits` has those that were
+    reached and explain how it fails, in a few words each.
     """
 
     sentence: str
@@ -75,6 +90,8 @@ class SuiteFound:
     requests_per_s: float | None = None
     mean_s: float | None = None
     max_s: float | None = None
+    limits: tuple[str, ...] = ()
+    memory: FoundMemory | None = None
 
     @property
     def valid(self) -> bool:

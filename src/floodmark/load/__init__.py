@@ -2,8 +2,9 @@
 
 import locust  # noqa: F401 - before all else: it patches the process, and what was imported earlier may stay as it was
 
+from floodmark.load.bus import secure_bus
 from floodmark.load.flood_user import FloodUser
 from floodmark.load.install import install_profile
 from floodmark.load.users import ParkedUser, UntilDone
 
-__all__ = ["FloodUser", "ParkedUser", "UntilDone", "install_profile"]
+__all__ = ["FloodUser", "ParkedUser", "UntilDone", "install_profile", "secure_bus"]

@@ -2,25 +2,31 @@
 
 import logging
 import time
+import uuid
 from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import gevent
+
 from floodmark.core import messages
 from floodmark.core.codec import to_plain
-from floodmark.core.errors import FloodmarkError, InterruptedRunError
-from floodmark.core.messages import Beat, Done, HitRows, Ready, Samples, Seconds, Watching
+from floodmark.core.errors import FloodmarkError, InterruptedRunError, WireError
+from floodmark.core.messages import Beat, Done, HitRows, Ready, Seconds
 from floodmark.core.profile import SearchProfile, prove_workers
-from floodmark.core.run_folder import PULSES, SAMPLES, SECONDS, WORKERS, RunStatus
+from floodmark.core.run_folder import PULSES, SECONDS, WORKERS, RunStatus
+from floodmark.load.agent_watch import AgentWatch
+from floodmark.load.clock_round import ClockRound
 from floodmark.load.course import Course
 from floodmark.load.inbox import Inbox, Letter
 from floodmark.load.judging import Found
 from floodmark.load.options import LoadOptions
-from floodmark.load.patience import Patience
-from floodmark.load.roster import AgentSeat, Roster
+from floodmark.load.patience import LOOK_EVERY_S, Patience
+from floodmark.load.roster import Roster
 from floodmark.load.run_log import RunLog
 from floodmark.load.search import Search
-from floodmark.load.squad import Squad
+from floodmark.load.squad import Squad, is_silent
+from floodmark.load.strangers import STRANGERS
 
 logger = logging.getLogger(__name__)
 
@@ -45,28 +51,31 @@ class Conductor:
         self._find = find
         self._clock = clock
         self._patience = Patience(clock)
-        self._roster = Roster(self._runner, clock)
+        self._roster = Roster(self._runner, master=uuid.uuid4().hex, clock=clock)
+        self._clocks = ClockRound(self._send, clock)
         self._logs: list[RunLog] = []  # the run's; in a search its own, then the step's
         self._squad = Squad(self._runner.clients)
         self._course: Course | None = None  # the load under way
         self._numbers = count(1)
         self._lost_all = False
-        inbox = Inbox(self._runner, clock)
+        inbox = Inbox(self._runner, clock, refuse=_name_stranger)
         for kind, reader in self._readers().items():
             inbox.on(kind, self._waking(reader))
+        gevent.spawn(self._tend_agents)
 
     def _readers(self) -> dict[str, Callable[[Letter], None]]:
         return {
             messages.HELLO: self._roster.hello,
             messages.BYE: self._roster.bye,
-            messages.PONG: self._roster.pong,
-            messages.WATCHING: self._note_watching,
-            messages.SAMPLES: self._keep_samples,
-            messages.READY: self._note_ready,
-            messages.PULSE: self._keep_pulse,
-            messages.HITS: self._keep_hits,
-            messages.SECONDS: self._keep_seconds,
-            messages.DONE: self._note_done,
+            messages.PONG: self._clocks.pong,
+            messages.WATCHING: self._of_watch(AgentWatch.note_watching),
+            messages.SAMPLES: self._of_watch(AgentWatch.note_samples),
+            messages.CHUNK: self._of_watch(AgentWatch.note_chunk),
+            messages.READY: self._of_squad(self._note_ready),
+            messages.PULSE: self._of_squad(self._keep_pulse),
+            messages.HITS: self._of_squad(self._keep_hits),
+            messages.SECONDS: self._of_squad(self._keep_seconds),
+            messages.DONE: self._of_squad(self._note_done),
         }
 
     def conduct(self, options: LoadOptions) -> int:
@@ -74,14 +83,15 @@ class Conductor:
 
         Raises `ClusterError` where the run could not begin or be finished.
         """
+        began_s = time.monotonic()
         self._patience.reset()
         self._lost_all, self._course = False, None
         self._squad = self._gather_workers()
         prove_workers(options.profile, len(self._squad))
-        seat = self._gather_agent(options)
-        log = RunLog(options, workers=len(self._squad))
+        self._gather_agents(options)
+        log = RunLog(options, workers=len(self._squad), began_s=began_s)
         is_search = isinstance(options.profile, SearchProfile)
-        status = self._recorded(log, lambda: (self._search if is_search else self._measure)(options, seat))
+        status = self._recorded(log, lambda: (self._search if is_search else self._measure)(options))
         if options.judge and (not is_search or any(step.judged for step in log.manifest.steps)):
             return self._judge(log.path)
         return InterruptedRunError.exit_code if status is RunStatus.INTERRUPTED else 0
@@ -114,25 +124,35 @@ class Conductor:
             log.close(status)
         return status
 
-    def _search(self, options: LoadOptions, seat: AgentSeat | None) -> None:
+    def _search(self, options: LoadOptions) -> None:
         search = Search(
             self._logs[-1],
             options,
-            run=lambda log, burst: self._recorded(log, lambda: self._measure(burst, seat)),
+            run=lambda log, burst: self._recorded(log, lambda: self._measure(burst)),
             find=self._find,
             is_cut=lambda: self._patience.cut_asked,
             rest=lambda rest_s: self._patience.holds(lambda: self._patience.cut_asked, rest_s),
         )
         search.go()
 
-    def _measure(self, options: LoadOptions, seat: AgentSeat | None) -> None:
+    def _measure(self, options: LoadOptions) -> None:
+        number, log = next(self._numbers), self._logs[-1]
+        watch = AgentWatch(
+            options,
+            log,
+            number=number,
+            roster=self._roster,
+            patience=self._patience,
+            send=self._send,
+            clock=self._clock,
+        )
         self._course = Course(
             options,
-            self._logs[-1],
+            log,
             self._squad,
-            seat,
-            number=next(self._numbers),
-            roster=self._roster,
+            watch if options.agents else None,
+            number=number,
+            clocks=self._clocks,
             patience=self._patience,
             send=self._send,
             clock=self._clock,
@@ -146,31 +166,49 @@ class Conductor:
         """Every worker that Locust has running."""
         clients = self._runner.clients
         self._patience.until(
-            lambda: clients.running and not clients.spawning and not clients.ready, "every connected worker to start"
+            lambda: clients.running and not clients.spawning and all(map(is_silent, clients.ready)),
+            "every connected worker to start",
         )
+        for client in clients.ready:
+            STRANGERS.note(client.id, "said that it is a worker and was not heard again")
         return Squad(clients)
 
-    def _gather_agent(self, options: LoadOptions) -> AgentSeat | None:
-        if options.agents:
-            self._patience.until(
-                lambda: self._roster.agent() is not None,
-                f"an agent: start `floodmark-agent --port {options.address.port}` on the target's host,"
-                " or measure from this side only with --expect-agents 0",
-            )
-        return self._roster.agent() if options.agents else None
+    def _gather_agents(self, options: LoadOptions) -> None:
+        what = "an agent" if options.agents == 1 else f"{options.agents} agents"
+        self._patience.until(
+            lambda: len(self._roster.agents()) >= options.agents,
+            f"{what}: start `floodmark-agent --port {options.address.port}` on the target's host,"
+            " or measure from this side only with --expect-agents 0",
+        )
+
+    def _tend_agents(self) -> None:
+        """For as long as the process lives: an agent is lost between runs, too."""
+        while True:
+            gevent.sleep(LOOK_EVERY_S)
+            self._roster.look()
 
     # What comes in.
 
-    def _note_watching(self, letter: Letter) -> None:
-        if self._course is not None:
-            self._course.lookout.watching = letter.read(Watching)
+    def _of_watch(self, reader: Callable[[AgentWatch, Letter], None]) -> Callable[[Letter], None]:
+        """What an agent says goes to the watch under way; what comes late is of none."""
 
-    def _keep_samples(self, letter: Letter) -> None:
-        samples = letter.read(Samples)
-        if self._course is None or self._course.lookout.watching is None:
-            return  # of a watch before: this run's begins with the agent's word that it watches
-        self._keep(SAMPLES, list(samples.samples))
-        self._course.lookout.note(samples)
+        def read(letter: Letter) -> None:
+            self._roster.heard(letter)
+            if self._course is not None and self._course.watch is not None:
+                reader(self._course.watch, letter)
+
+        return read
+
+    def _of_squad(self, reader: Callable[[Letter], None]) -> Callable[[Letter], None]:
+        """Only this run's workers have a say in what it measured: rows are kept as they come."""
+
+        def read(letter: Letter) -> None:
+            if letter.sender in self._squad.names:
+                reader(letter)
+            else:
+                STRANGERS.note(letter.sender, f"sent a {letter.kind} and is no worker of this run")
+
+        return read
 
     def _note_ready(self, letter: Letter) -> None:
         ready = letter.read(Ready)
@@ -227,3 +265,7 @@ class Conductor:
 
     def _send(self, kind: str, record: Any, client_id: str) -> None:
         self._runner.send_message(kind, to_plain(record), client_id=client_id)
+
+
+def _name_stranger(letter: Letter, error: WireError) -> None:
+    STRANGERS.note(letter.sender, f"sent a {letter.kind} of another form", detail=letter.reason(error))

@@ -12,13 +12,14 @@ import gevent
 from floodmark.core import messages
 from floodmark.core.clock import ClockReading
 from floodmark.core.errors import ClusterError
-from floodmark.core.messages import Cut, Fire, LoadOrder, Watch
+from floodmark.core.messages import Cut, Fire, LoadOrder
 from floodmark.core.profile import SearchProfile
 from floodmark.core.run_folder import CLOCKS
+from floodmark.load.agent_watch import AgentWatch
+from floodmark.load.clock_round import ClockRound
 from floodmark.load.lookout import Lookout
 from floodmark.load.options import LoadOptions
 from floodmark.load.patience import GATHER_TIMEOUT_S, Patience
-from floodmark.load.roster import AGENT_NODE, AgentSeat, Roster
 from floodmark.load.run_log import RunLog
 from floodmark.load.squad import Squad
 
@@ -39,6 +40,9 @@ GRACE_S = 10.0
 CLOSE_TIMEOUT_S = 3.0
 """For the closing clock answers: who is still there answers at once, and nobody waits for the others."""
 
+AGENT_NODE = "agent"
+"""The agent's name in clocks.jsonl: one agent watches one target."""
+
 CUT_GRACE_S = 3.0
 """The same when a user interrupts: they wait for it."""
 
@@ -51,22 +55,24 @@ class Course:
         options: LoadOptions,
         log: RunLog,
         squad: Squad,
-        seat: AgentSeat | None,
+        watch: AgentWatch | None,
         *,
         number: int,
-        roster: Roster,
+        clocks: ClockRound,
         patience: Patience,
         send: Callable[[str, Any, str], None],
         clock: Callable[[], float],
     ) -> None:
-        """`number` is the load's; `send` takes a message's type, its record and the node's identity on the bus."""
+        """`number` is the load's; `send` takes a message's type, its record and the node's identity on the bus.
+
+        `watch` None: no agent takes part.
+        """
         self.number = number
-        self.lookout = Lookout(options.address.port)
+        self.watch = watch
         self._options = options
         self._log = log
         self._squad = squad
-        self._seat = seat
-        self._roster = roster
+        self._clocks = clocks
         self._patience = patience
         self._send = send
         self._clock = clock
@@ -76,20 +82,20 @@ class Course:
 
         Raises `InterruptedRunError` where it was cut before.
         """
-        planned, squad, seat = self._log.manifest.workers, self._squad, self._seat
+        planned, squad = self._log.manifest.workers, self._squad
         if len(squad) < planned:
             raise ClusterError(f"only {len(squad)} of {planned} workers started")
         squad.new_run()
         if squad.lost:
             raise ClusterError(f"{', '.join(squad.lost)} was lost")
         self._patience.closing = False
-        nodes = squad.names | ({seat.client_id: AGENT_NODE} if seat else {})
-        clocks = self._align_clocks(nodes)
+        if self.watch:
+            self.watch.begin()
         try:
-            self._load(clocks)
+            self._load(self._align_clocks(self._nodes()))
         finally:
             self._patience.closing = True
-            self._close(nodes)
+            self._close()
 
     def cut(self) -> None:
         """Has every worker that has not reported its end end now, and send what it has."""
@@ -98,41 +104,32 @@ class Course:
                 self._send(messages.CUT, Cut(number=self.number), client_id)
 
     def _load(self, clocks: dict[str, ClockReading]) -> None:
-        options, seat, lookout = self._options, self._seat, self.lookout
-        if seat:
-            self._start_watching(seat)
         self._give_orders()
-        if seat:
+        if self.watch:
+            lookout = self.watch.lookout
             self._patience.until(lambda: lookout.samples_seen >= BASELINE_BEATS, "the agent's first samples")
-            _prove_same_port(options, seat, lookout)
-            self._await_idle()
+            _prove_same_port(self._options, self._log, lookout)
+            self._await_idle(lookout)
         log = self._log
         fired_s = self._fire(clocks)
         log.update(fired_s=fired_s)
         log.keep_hits([])
+        self._mark_release(fired_s)
         self._await_end(fired_s)
         log.update(cut_s=self._clock())
 
     def _align_clocks(self, nodes: dict[str, str]) -> dict[str, ClockReading]:
-        self._roster.ping(nodes, pause=lambda: gevent.sleep(0.01))
+        clocks = self._clocks
+        clocks.ping(nodes, pause=lambda: gevent.sleep(0.01))
         timeout_s = CLOSE_TIMEOUT_S if self._patience.closing else GATHER_TIMEOUT_S
         try:
-            self._patience.until(lambda: not self._roster.silent(), "a clock answer", timeout_s)
+            self._patience.until(lambda: not clocks.silent(), "a clock answer", timeout_s)
         except ClusterError:
-            raise ClusterError(f"{', '.join(self._roster.silent())} gave no answer for {timeout_s:g} s") from None
+            raise ClusterError(f"{', '.join(clocks.silent())} gave no answer for {timeout_s:g} s") from None
         finally:
-            readings = self._roster.readings()
+            readings = clocks.readings()
             self._log.keep(CLOCKS, list(readings.values()))
         return readings
-
-    def _start_watching(self, seat: AgentSeat) -> None:
-        lookout = self.lookout
-        self._send(messages.WATCH, Watch(beat_s=self._options.beat_s), seat.client_id)
-        self._patience.until(lambda: lookout.watching is not None, f"agent {seat.name} to find the target")
-        if lookout.watching and lookout.watching.problem:
-            raise ClusterError(f"agent {seat.name}: {lookout.watching.problem}")
-        if lookout.watching:
-            self._log.update(limits=lookout.watching.limits, agent_notes=lookout.watching.notes)
 
     def _give_orders(self) -> None:
         squad, options = self._squad, self._options
@@ -160,9 +157,8 @@ class Course:
         for note in squad.port_notes(options.profile.most_connections):
             logger.warning("%s", note)
 
-    def _await_idle(self) -> None:
+    def _await_idle(self, lookout: Lookout) -> None:
         """Lets go away what a run before has left with the server: it would be served among this run's requests."""
-        lookout = self.lookout
         if lookout.is_idle:
             return
         logger.info("The server still has %d connections of before: waiting for them to end", lookout.held)
@@ -181,11 +177,21 @@ class Course:
         logger.info("Fire in %.0f ms, %d workers", LEAD_S * 1000, len(self._squad))
         return fired_s
 
+    def _mark_release(self, fired_s: float) -> None:
+        """Has the agent count the connections as soon as there are some; an interrupt is seen to after it."""
+        patience = self._patience
+        while not patience.cut_asked and (left_s := fired_s - self._clock()) > 0:
+            patience.pause(left_s)
+        if self.watch:
+            self.watch.mark("the release")
+
     def _await_end(self, fired_s: float) -> None:
         end_s = fired_s + self._options.profile.longest_s + GRACE_S
         squad = self._squad
         while not squad.all_done and self._clock() < end_s:
             self._patience.pause(0.25)
+            if self.watch:
+                self.watch.look()
             if self._patience.cut_asked:
                 end_s = min(end_s, self._clock() + CUT_GRACE_S)
             if lost := squad.lost:
@@ -194,26 +200,27 @@ class Course:
         self._log.add_problems(*(f"{name} did not report its end" for name in squad.missing))
         self.cut()  # who has not is to be free for the next load
 
-    def _close(self, nodes: dict[str, str]) -> None:
-        """Lets the agent rest and reads all clocks again: its answer to that comes after its last samples."""
-        if self._seat:
-            self._send(messages.REST, None, self._seat.client_id)
-        here = {identity: name for identity, name in nodes.items() if self._is_here(identity)}
+    def _close(self) -> None:
+        """Lets the agent rest, fetches what it has measured, and reads all clocks again."""
+        if self.watch:
+            self.watch.rest()
+            self.watch.fetch_all()
         try:
-            self._align_clocks(here)
+            self._align_clocks(self._nodes())
         except ClusterError as error:
             self._log.add_problems(str(error))
-        if self.lookout.dropped:
-            self._log.add_problems(f"the agent had to drop {self.lookout.dropped:,} samples")
 
-    def _is_here(self, identity: str) -> bool:
-        return (self._seat is not None and identity == self._seat.client_id) or self._squad.is_known(identity)
+    def _nodes(self) -> dict[str, str]:
+        """Who is there, by identity on the bus: Locust still knows a worker that it misses."""
+        nodes = {identity: name for identity, name in self._squad.names.items() if self._squad.is_known(identity)}
+        if self.watch and self.watch.node is not None:
+            nodes[self.watch.node] = AGENT_NODE
+        return nodes
 
 
-def _prove_same_port(options: LoadOptions, seat: AgentSeat, lookout: Lookout) -> None:
+def _prove_same_port(options: LoadOptions, log: RunLog, lookout: Lookout) -> None:
     port = options.address.port
     if lookout.other_ports:
         seen = ", ".join(str(other) for other in lookout.other_ports)
-        raise ClusterError(
-            f"agent {seat.name} watches port {seen}, and the load goes to port {port}: start it with --port {port}"
-        )
+        watches = f"agent {log.manifest.agent} watches port {seen}"
+        raise ClusterError(f"{watches}, and the load goes to port {port}: start it with --port {port}")

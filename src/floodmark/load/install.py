@@ -9,11 +9,11 @@ from typing import Any
 import gevent
 import locust.runners
 from locust import events
-from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
-from floodmark.core import messages
 from floodmark.core.errors import FloodmarkError, InvalidRunError
 from floodmark.core.profile import PROFILE_KINDS
+from floodmark.load.bus import secure_bus
 from floodmark.load.conductor import Conductor
 from floodmark.load.judging import found_by_command, judge_by_command
 from floodmark.load.options import add_load_options, read_load_options
@@ -33,6 +33,7 @@ def install_profile(kind: str) -> None:
     if kind not in PROFILE_KINDS:
         raise ValueError(f"a profile of the kind {kind!r}: there are {', '.join(PROFILE_KINDS)}")
     locust.runners.HEARTBEAT_LIVENESS = HEARTBEATS_MISSED
+    secure_bus()
     events.init_command_line_parser.add_listener(partial(add_load_options, kind))  # type: ignore[no-untyped-call] # Locust's
     events.init.add_listener(partial(_on_init, kind))  # type: ignore[no-untyped-call] # Locust's
 
@@ -62,7 +63,6 @@ class _MasterSide:
         environment.events.quitting.add_listener(self._stop)
         # Headless, Locust installs its own handler only after the test: until then SIGTERM would end it on the spot.
         gevent.signal_handler(signal.SIGTERM, self._terminate)
-        _keep_ready_state(environment.runner)
 
     def _start(self, **_: Any) -> None:
         if self._run is not None and not self._run.ready():
@@ -101,25 +101,3 @@ class _MasterSide:
             # Locust stops by itself when its last worker is gone: that is no user's wish.
             self._conductor.cut(lost=self._environment.runner.worker_count == 0)
             run.join(timeout=15)
-
-
-def _keep_ready_state(runner: Any) -> None:
-    """Puts "ready" back when an agent's first message has made Locust say "stopped" before any test ran.
-
-    Locust's master checks after every message whether all its workers have stopped; with no worker connected that is
-    true of none, and the web UI would open on the page of a finished test.
-    """
-    original = runner.custom_messages[messages.HELLO]
-
-    def hello(environment: Any, msg: Any, **kw: Any) -> None:
-        before = environment.runner.state
-        original[0](environment=environment, msg=msg, **kw)
-        if before == STATE_INIT:
-            gevent.spawn(_restore, environment.runner)
-
-    runner.custom_messages[messages.HELLO] = (hello, original[1])
-
-
-def _restore(runner: Any) -> None:
-    if runner.state == STATE_STOPPED:
-        runner.update_state(STATE_INIT)

@@ -1,9 +1,9 @@
-"""What the agent says in one run: whether it watches, which ports it sees, and whether the target is idle. No waiting.
+"""What the agent's live figures say: which ports it sees, and whether the target is idle. No waiting.
 
 The agent's seat on the bus is the roster's.
 """
 
-from floodmark.core.messages import Samples, Watching
+from floodmark.core.messages import Samples
 from floodmark.core.sample import ConnectionCounts, Sample
 
 IDLE_CONNECTIONS = 2
@@ -15,17 +15,14 @@ class Lookout:
 
     def __init__(self, port: int) -> None:
         """`port` is where the load goes."""
-        self.watching: Watching | None = None
         self.samples_seen = 0
-        self.dropped = 0
         self._port = port
         self._ports_seen: set[int] = set()
         self._last: ConnectionCounts | None = None
 
     def note(self, samples: Samples) -> None:
-        """Notes the agent's samples."""
-        self.samples_seen += len(samples.samples)
-        self.dropped = samples.dropped
+        """Notes the agent's live figures."""
+        self.samples_seen = samples.taken
         for sample in samples.samples:
             self._look(sample)
 
@@ -36,7 +33,7 @@ class Lookout:
 
     @property
     def held(self) -> int:
-        """How many connections the target still had in the newest sample: also those that their clients have left."""
+        """How many connections the target still had at the newest count: also those that their clients have left."""
         return self._last.established + self._last.abandoned if self._last else 0
 
     @property
@@ -45,6 +42,8 @@ class Lookout:
         return self.held <= IDLE_CONNECTIONS
 
     def _look(self, sample: Sample) -> None:
+        if not sample.connections:
+            return  # a beat without a dump says nothing of them
         # The target's outer port comes first; behind it are those of its inner lines.
         self._ports_seen |= {counts.port for counts in sample.connections[:1]}
         self._last = next((counts for counts in sample.connections if counts.port == self._port), None)

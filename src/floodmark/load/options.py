@@ -83,7 +83,7 @@ _HIDDEN = (
     _Option(
         "--expect-agents",
         "FLOODMARK_EXPECT_AGENTS",
-        "Agents to wait for, 0 or 1; 0 measures from this side only",
+        "Agents to wait for; the one that watches the load's port is used. 0 measures from this side only",
         1,
         int,
     ),

@@ -1,15 +1,14 @@
-"""Who takes part in a run, and how their clocks stand to the master's. It sends pings; it decides nothing."""
+"""Which agents there are: who has joined, is lost, is back. It asks nobody and sends nothing."""
 
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from floodmark.core import messages
-from floodmark.core.clock import ClockReading, read_clock
 from floodmark.core.codec import to_plain
-from floodmark.core.messages import WIRE_VERSION, Hello, Ping, Pong
+from floodmark.core.messages import WIRE_VERSION, Hello, Welcome
 from floodmark.load.inbox import Letter
 
 logger = logging.getLogger(__name__)
@@ -17,81 +16,115 @@ logger = logging.getLogger(__name__)
 AGENT_SILENT_S = 3.0
 """An agent says hello every second; three missed ones mean that it is gone."""
 
-PINGS = 8
-"""Exchanges per clock reading: the shortest round trip of eight is far below the sampling beat, also on a busy host."""
+RIVAL_S = 2.0
+"""Who comes when an agent is heard for so long beside it is no successor of that, but another of the same name."""
 
-AGENT_NODE = "agent"
-"""The agent's name in clocks.jsonl: one agent watches one target."""
+LOOK_LATE_S = 1.0
+"""Who looks so much later than he meant to was away himself: what came meanwhile waits to be read."""
 
 
 @dataclass(slots=True, kw_only=True)
 class AgentSeat:
-    """An agent that said hello: `client_id` is its identity on the bus, `seen_s` when it was last heard."""
+    """An agent by its name, until it is back after it was lost, or speaks from elsewhere: that is another seat.
+
+    `client_id` is its identity on the bus, `seen_s` when it was last heard.
+
+    `process` is its process, `watch` the watch under way by its newest hello. `lost`: it was silent for too long, or
+    has `left`, and said so.
+    """
 
     client_id: str
     name: str
+    host: str
+    process: str
+    pid: int
     seen_s: float
-
-
-@dataclass(slots=True, kw_only=True)
-class _Exchange:
-    node: str
-    readings: list[tuple[float, float, float, float]] = field(default_factory=list)
+    watch: int | None = None
+    lost: bool = False
+    left: bool = False
 
 
 class Roster:
-    """The agents heard of, and clock exchanges with any node."""
+    """The agents heard of, each once by its name, whatever connection or process it speaks from."""
 
-    def __init__(self, runner: Any, clock: Callable[[], float] = time.monotonic) -> None:
-        """`runner` is Locust's MasterRunner."""
+    def __init__(self, runner: Any, *, master: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`runner` is Locust's MasterRunner; `master` is another word for each start of the master."""
         self._runner = runner
         self._clock = clock
-        self._agents: dict[str, AgentSeat] = {}
-        self._exchanges: dict[str, _Exchange] = {}
+        self._welcome = to_plain(Welcome(wire=WIRE_VERSION, master=master))
+        self._seats: dict[str, AgentSeat] = {}
+        self._refused: dict[str, float] = {}  # by process, and when first
+        self._looked_s = clock()
 
     def hello(self, letter: Letter) -> None:
-        """Notes an agent's hello, which is also its heartbeat."""
+        """Notes an agent's hello, which is also its heartbeat, and answers it."""
         hello = letter.read(Hello)
+        self._runner.send_message(messages.WELCOME, self._welcome, client_id=letter.sender)
         if hello.wire != WIRE_VERSION:
-            logger.warning("Agent %s speaks version %s, this master %s: not used", hello.name, hello.wire, WIRE_VERSION)
+            words = f"speaks version {hello.wire}, this master {WIRE_VERSION}: not used, install the same on both"
+            self._refuse(hello.process, letter.received_s, f"Agent {hello.name} {words}")
             return
-        if letter.sender not in self._agents:
+        known = self._seats.get(hello.name)
+        if known is not None and not known.lost and known.client_id == letter.sender:
+            known.seen_s, known.watch = letter.received_s, hello.watch
+            return
+        if known is None:
             logger.info("Agent %s on %s (pid %s) has joined", hello.name, hello.host, hello.pid)
-        self._agents[letter.sender] = AgentSeat(client_id=letter.sender, name=hello.name, seen_s=letter.received_s)
+        elif hello.process != known.process and not self._succeeds(hello, known):
+            words = f"Two agents are called {hello.name}: give each its own --name"
+            self._refuse(hello.process, letter.received_s, words)
+            return
+        else:
+            how = "by another connection" if hello.process == known.process else f"restarted (pid {hello.pid})"
+            logger.info("Agent %s is back%s", hello.name, "" if known.client_id == letter.sender else f", {how}")
+        self._seats[hello.name] = AgentSeat(
+            client_id=letter.sender,
+            name=hello.name,
+            host=hello.host,
+            process=hello.process,
+            pid=hello.pid,
+            seen_s=letter.received_s,
+            watch=hello.watch,
+        )
+
+    def heard(self, letter: Letter) -> None:
+        """Notes that an agent lives, whatever it has said."""
+        for seat in self._seats.values():
+            if seat.client_id == letter.sender and not seat.lost:
+                seat.seen_s = letter.received_s
 
     def bye(self, letter: Letter) -> None:
         """Notes that an agent has left."""
-        if seat := self._agents.pop(letter.sender, None):
-            logger.info("Agent %s has left", seat.name)
+        for seat in self._seats.values():
+            if seat.client_id == letter.sender and not seat.lost:
+                seat.lost = seat.left = True
+                logger.info("Agent %s has left", seat.name)
 
-    def agent(self) -> AgentSeat | None:
-        """The agent to use: the one that joined first of those heard of lately."""
-        fresh_s = self._clock() - AGENT_SILENT_S
-        return next((seat for seat in self._agents.values() if seat.seen_s >= fresh_s), None)
+    def look(self) -> None:
+        """Notes who is lost; to be called a few times a second."""
+        now_s = self._clock()
+        was_away, self._looked_s = now_s - self._looked_s > LOOK_LATE_S, now_s
+        if was_away:
+            return
+        for seat in self._seats.values():
+            if not seat.lost and now_s - seat.seen_s > AGENT_SILENT_S:
+                seat.lost = True
+                logger.warning("Agent %s is lost: nothing was heard of it for %g s", seat.name, AGENT_SILENT_S)
 
-    def ping(self, nodes: dict[str, str], pause: Callable[[], None]) -> None:
-        """Sends every node (client id to name) its pings, with a `pause` between rounds so that pongs come in."""
-        self._exchanges = {client_id: _Exchange(node=name) for client_id, name in nodes.items()}
-        for sequence in range(PINGS):
-            for client_id in nodes:
-                ping = Ping(sequence=sequence, sent_s=self._clock())
-                self._runner.send_message(messages.PING, to_plain(ping), client_id=client_id)
-            pause()
+    def agents(self) -> list[AgentSeat]:
+        """Those that are there, in the order in which they joined."""
+        return [seat for seat in self._seats.values() if not seat.lost]
 
-    def pong(self, letter: Letter) -> None:
-        """Completes one exchange."""
-        pong = letter.read(Pong)
-        if exchange := self._exchanges.get(letter.sender):
-            exchange.readings.append((pong.ping_sent_s, pong.received_s, pong.sent_s, letter.received_s))
+    def agent(self, name: str) -> AgentSeat | None:
+        """The agent of that name, as it was last heard of; None where there never was one."""
+        return self._seats.get(name)
 
-    def silent(self) -> list[str]:
-        """The names of the nodes that were pinged and have not answered."""
-        return [exchange.node for exchange in self._exchanges.values() if not exchange.readings]
+    def _succeeds(self, hello: Hello, seat: AgentSeat) -> bool:
+        """It was started in the place of one that is gone."""
+        return seat.lost and seat.seen_s < self._refused.get(hello.process, seat.seen_s) + RIVAL_S
 
-    def readings(self) -> dict[str, ClockReading]:
-        """Client id to clock reading, for the nodes that answered."""
-        return {
-            client_id: read_clock(exchange.node, exchange.readings)
-            for client_id, exchange in self._exchanges.items()
-            if exchange.readings
-        }
+    def _refuse(self, process: str, now_s: float, words: str) -> None:
+        """Says it once, not with every hello."""
+        if process not in self._refused:
+            self._refused[process] = now_s
+            logger.warning("%s", words)

@@ -1,12 +1,14 @@
 """The run folder that is being written, with its manifest kept up to date. What goes into it is others' business."""
 
 import logging
+import time
 from dataclasses import replace
 from typing import Any
 
 from floodmark.core.run_folder import Manifest, RunFolder, RunStatus, new_run_path
 from floodmark.load.manifest import begin_manifest
 from floodmark.load.options import LoadOptions
+from floodmark.load.strangers import STRANGERS
 
 logger = logging.getLogger(__name__)
 
@@ -14,8 +16,12 @@ logger = logging.getLogger(__name__)
 class RunLog:
     """One folder, from its manifest's first word to the last line."""
 
-    def __init__(self, options: LoadOptions, workers: int) -> None:
-        """Makes the folder, or takes the prepared one. Raises `RunFolderError` where it cannot be had."""
+    def __init__(self, options: LoadOptions, workers: int, *, began_s: float | None = None) -> None:
+        """Makes the folder, or takes the prepared one. Raises `RunFolderError` where it cannot be had.
+
+        `began_s`: strangers who came since then are of this run; None: since now.
+        """
+        self._began_s = time.monotonic() if began_s is None else began_s
         path = options.folder or new_run_path(options.profile.kind)
         self.folder = RunFolder(path)
         if not options.prepared:
@@ -54,5 +60,5 @@ class RunLog:
 
     def close(self, status: RunStatus) -> None:
         """Says how the run ended, and closes the files."""
-        self.update(status=status)
+        self.update(status=status, strangers=STRANGERS.since(self._began_s))
         self.folder.close()

@@ -86,7 +86,14 @@ class Search:
         )
         # What the report of the whole says of the load and of the target is the decisive step's: so far, this one's.
         done = log.manifest
-        self._log.update(fired_s=done.fired_s, cut_s=done.cut_s, limits=done.limits, agent_notes=done.agent_notes)
+        self._log.update(
+            fired_s=done.fired_s,
+            cut_s=done.cut_s,
+            limits=done.limits,
+            agent=done.agent,
+            agent_notes=done.agent_notes,
+            commands=done.commands,
+        )
         return found
 
     def _note(self, step: SearchStep) -> None:

@@ -2,8 +2,18 @@
 
 from typing import Any
 
+import locust.runners
+
 from floodmark.core.messages import Ready, WorkerReport
 from floodmark.engine.ports import port_pressure
+
+SILENT_BEATS = 5
+"""A worker says hello every second from its first word on: one that missed so many of them at its start is none."""
+
+
+def is_silent(client: Any) -> bool:
+    """A node that said it is a worker, and nothing since; `client` is in Locust's node list."""
+    return bool(client.heartbeat <= locust.runners.HEARTBEAT_LIVENESS - SILENT_BEATS)
 
 
 class Squad:

@@ -11,6 +11,7 @@ from floodmark.analysis.estimates import agreement_words
 from floodmark.core.run_folder import Manifest
 from floodmark.core.sample import TargetLimits
 from floodmark.report import measures, page, words
+from floodmark.report.memory_words import memory_words
 from floodmark.report.step_rows import step_rows
 from floodmark.report.svg import FONTS
 
@@ -41,6 +42,7 @@ def render_html(judged: Judged, manifest: Manifest, *, wide: str = "") -> str:
         narrow=Markup(draw_waterline(judged, size=NARROW)),  # noqa: S704  the reason is above
         places=page.place_rows(document),
         model_words=page.model_words(verdict),
+        memory=memory_words(document.memory),
         model_facts=page.model_facts(verdict),
         evidence=page.other_evidence(verdict),
         agreement=agreement_words(verdict.in_service.estimates),
@@ -51,6 +53,8 @@ def render_html(judged: Judged, manifest: Manifest, *, wide: str = "") -> str:
         percentiles=measures.PERCENTILE_COLUMNS,
         rate=measures.rate_words(document),
         release=measures.release_words(document),
+        clocks=measures.clock_words(document),
+        agent=measures.agent_words(document),
         steps=step_rows(document),
         checks=page.checks_in_order(document),
         plan=words.profile_words(document.profile),

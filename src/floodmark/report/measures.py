@@ -1,8 +1,8 @@
 """Times, rates and releases as rows and phrases: the same for the terminal and the page. No layout."""
 
-from floodmark.analysis.document import Percentiles, VerdictDocument
+from floodmark.analysis.document import NodeClock, Percentiles, VerdictDocument
 from floodmark.analysis.steady_sentence import amount, seconds_words
-from floodmark.report.words import duration, size_words
+from floodmark.report.words import duration, plural, size_words
 
 PERCENTILE_COLUMNS = ("mean", "50 %", "75 %", "90 %", "95 %", "99 %", "99.9 %", "max")
 
@@ -34,6 +34,21 @@ def rate_words(document: VerdictDocument) -> str | None:
     return f"{words}, {size_words(throughput.received_bytes_per_s)} received per second"
 
 
+def clock_words(document: VerdictDocument) -> str | None:
+    """How well the nodes' clocks are known, and how far each has drifted; None where none was read."""
+    if not document.clock:
+        return None
+    worst = max(document.clock, key=lambda node: node.bound_s)
+    drifts = [f"{node.node} {_drift(node)}" for node in document.clock if node.drift_s is not None and node.over_s]
+    drifted = f"; from before the load to after it these drifted: {', '.join(drifts)}" if drifts else ""
+    return f"known within {seconds_words(worst.bound_s)} of the master's ({worst.node}){drifted}"
+
+
+def _drift(node: NodeClock) -> str:
+    ppm = (node.drift_s or 0.0) / (node.over_s or 1.0) * 1e6
+    return f"{seconds_words(abs(node.drift_s or 0.0))} ({ppm:+,.1f} ppm)"
+
+
 def release_words(document: VerdictDocument) -> str | None:
     """How the load was released; None where nothing is planned to the instant."""
     release = document.release
@@ -49,3 +64,15 @@ def release_words(document: VerdictDocument) -> str | None:
         f" (clocks known within {seconds_words(release.clock_bound_s)})" if release.clock_bound_s is not None else ""
     )
     return f"{words}; the first of {release.workers:,} workers {seconds_words(release.spread_s)} apart{bound}"
+
+
+def agent_words(document: VerdictDocument) -> str | None:
+    """How often the agent counted the connections, and what it took of its host; None without an agent."""
+    agent = document.agent
+    if agent is None:
+        return None
+    counted = "all" if agent.counted == agent.samples else f"{agent.counted:,}"
+    words = f"{counted} of its {agent.samples:,} samples have the connections counted"
+    if agent.saved:
+        words += f"; {plural(agent.saved, 'beat')} it left out, to keep to its CPU budget"
+    return words if agent.cpu_share is None else f"{words}. It used {agent.cpu_share * 100:.1f} % of one core"

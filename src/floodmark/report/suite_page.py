@@ -8,6 +8,7 @@ from itertools import groupby
 from floodmark.analysis.suite import unlike_expected
 from floodmark.core.profile import BurstProfile
 from floodmark.core.suite import RowState, SuiteRecord, SuiteRow, SuiteTable
+from floodmark.report.memory_words import found_memory_words, memory_cell
 from floodmark.report.suite_tables import summary_words
 from floodmark.report.suite_words import (
     NOTHING,
@@ -48,7 +49,9 @@ system that they did not have. The ratio is ours by theirs."""
 AT_ONCE = """\
 A number is a ceiling, and proven. `all` and `>=`: none was seen, since nobody waited behind those in service. `!`:
 unlike the target's file expects. A line is the kernel's accept queue: the most in it, and its limit, which the kernel
-exceeds by one; behind a comma a second line inside the server."""
+exceeds by one; behind a comma a second line inside the server. Memory is what one request took of the server's
+processes (RSS): one that runs, and one that waits inside; `-` where it cannot be told, `<` where there are several
+processes and what they share is counted in each."""
 
 PER_SECOND = """\
 Server and generator share the machine, so that a server that uses all cores competes with it. `failed` is the share of
@@ -108,7 +111,7 @@ def _release(kernel: str) -> str:
 
 def _concurrency(rows: Sequence[SuiteRow]) -> str:
     return _table(
-        ("row", "target", "at once:", "published:", "ratio:", "run by", "line/limit:", "how it fails"),
+        ("row", "target", "at once:", "published:", "ratio:", "run by", "line/limit:", "memory each:", "how it fails"),
         (
             (
                 ids_words(row),
@@ -118,6 +121,7 @@ def _concurrency(rows: Sequence[SuiteRow]) -> str:
                 ratio_words(at_once_ratio(row)),
                 run_by_words(row.found),
                 lines_words(row.found),
+                memory_cell(row.found.memory if row.found else None),
                 _fails(row),
             )
             for row in rows
@@ -177,6 +181,7 @@ def _paragraph(row: SuiteRow) -> str:
         parts = [f"{_state(row)}: {_plain(row.reason)}."]
     else:
         parts = [_plain(row.found.sentence), *map(_plain, _published(row))]
+        parts += filter(None, [found_memory_words(row.found.memory)])
         if row.found.invalid:
             parts.insert(0, f"**Not valid**: {_plain('; '.join(row.found.invalid))}.")
     if unlike := unlike_expected(row):
@@ -203,7 +208,8 @@ def _command(row: SuiteRow) -> str:
     profile = row.profile
     if isinstance(profile, BurstProfile):
         timeout = f" --timeout {profile.timeout_s:g}" if profile.timeout_s else ""
-        return f"floodmark run {row.target} --requests {profile.requests} --hold {profile.hold_s:g}{timeout}"
+        within = f" --within {profile.within_s:g}" if profile.within_s else ""
+        return f"floodmark run {row.target} --requests {profile.requests}{within} --hold {profile.hold_s:g}{timeout}"
     return f"floodmark suite {row.target} --table b"
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from floodmark.analysis.document import Unit
 from floodmark.analysis.steady_sentence import amount, seconds_words
 from floodmark.analysis.suite import unlike_expected
+from floodmark.core.profile import ClosedProfile
+from floodmark.core.published import PublishedRate
 from floodmark.core.suite import RowState, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
 from floodmark.report.words import count, duration, kind_words, plural
 
@@ -34,8 +36,8 @@ def unusual_words(row: SuiteRow) -> list[str]:
     unusual = []
     if row.rate is not None and row.rate.hold_s == 0:
         unusual.append("no sleep")
-    if row.rate is not None and row.rate.connections != type(row.rate)(row="").connections:
-        unusual.append(plural(row.rate.connections, "connection"))
+    if isinstance(row.profile, ClosedProfile) and row.profile.connections != PublishedRate(row="").connections:
+        unusual.append(plural(row.profile.connections, "connection"))
     return unusual
 
 
@@ -147,9 +149,12 @@ def share_words(found: SuiteFound | None) -> str:
 
 
 def fails_words(found: SuiteFound | None) -> str:
-    """By kind, the most first: ``901 server error, 12 reset``."""
-    counts = sorted((found.failures if found else {}).items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{number:,} {kind_words(kind)}" for kind, number in counts) or NOTHING
+    """By kind, the most first, then what ran out: ``901 server error, 12 reset; threads (255 of 256)``."""
+    if found is None:
+        return NOTHING
+    counts = sorted(found.failures.items(), key=lambda pair: -pair[1])
+    kinds = ", ".join(f"{number:,} {kind_words(kind)}" for kind, number in counts)
+    return "; ".join(words for words in (kinds, ", ".join(found.limits)) if words) or NOTHING
 
 
 def note(row: SuiteRow) -> str:
@@ -191,6 +196,16 @@ def load_words(record: SuiteRecord, table: SuiteTable) -> str:
 
 
 def explained(row: SuiteRow) -> str:
-    """Why our figure is not the published one, in the target file's words."""
+    """Why our figure is not the published one: what was unlike in the load, then the target file's words."""
+    if not row.counts:
+        return ""
     published = (row.rate,) if row.rate else row.ceilings
-    return " ".join(entry.differs for entry in published if entry.differs) if row.counts else ""
+    return " ".join([*_fewer_connections(row), *(entry.differs for entry in published if entry.differs)])
+
+
+def _fewer_connections(row: SuiteRow) -> list[str]:
+    if row.rate is None or not isinstance(row.profile, ClosedProfile):
+        return []
+    here, published = row.profile.connections, row.rate.connections
+    words = f"The study had {published:,} connections; {here:,} are as many as the server may open files for here."
+    return [words] if here < published else []

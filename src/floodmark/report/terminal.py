@@ -19,6 +19,7 @@ from floodmark.report.measures import (
     rate_words,
     release_words,
 )
+from floodmark.report.memory_words import memory_words
 from floodmark.report.page import banner, model_words, outcome_words, place_rows
 from floodmark.report.step_rows import step_rows
 from floodmark.report.words import count, kind_words, plural, printable, profile_words
@@ -121,6 +122,8 @@ def _facts(document: VerdictDocument) -> Table:
         table.add_row("Released", _text(release))
     table.add_row("Outcomes", _text(outcome_words(document)))
     table.add_row("Run by", _text(model_words(document.verdict)))
+    if (memory := memory_words(document.memory)) is not None:
+        table.add_row("Memory", _text(memory))
     table.add_row("Counted", _text(agreement_words(document.verdict.in_service.estimates)))
     return table
 

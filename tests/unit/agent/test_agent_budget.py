@@ -16,6 +16,7 @@ class Host:
         self.now_s = 500.0
         self.used_s = 3.0
         self.spent: list[tuple[float, float]] = []
+        self.beats: list[float] = []
         self.budget = Budget(share, clock=lambda: self.now_s, cpu_clock=lambda: self.used_s)
         self.pace = DumpPace(self.budget, clock=lambda: self.now_s)
 
@@ -27,11 +28,13 @@ class Host:
         """Beats as the sampler has them; when there was a dump."""
         end_s, dumps = self.now_s + duration_s, []
         while self.now_s < end_s:
-            if not self.pace.is_overdrawn:
+            if self.pace.beat_is_due():
+                self.beats.append(self.now_s)
                 self.spend(glance_s)
+                self.pace.note_beat(glance_s)
                 if self.pace.is_due(self.now_s if busy else "still"):
                     self.spend(dump_s)
-                    self.pace.note(glance_s + dump_s)
+                    self.pace.note(dump_s)
                     dumps.append(self.now_s)
             self.now_s += BEAT_S
         return dumps
@@ -113,9 +116,60 @@ def test_debts_end_after_some_time_however_large() -> None:
     host = Host()
     host.spend(100.0)
 
-    assert host.pace.is_overdrawn
+    assert host.budget.in_hand_s() < 0
     host.now_s += WINDOW_S
-    assert not host.pace.is_overdrawn
+    assert host.budget.in_hand_s() > 0
+
+
+def test_usual_beats_are_never_skipped_however_long_the_target_is_at_work() -> None:
+    host = Host()
+
+    host.run(300.0, dump_s=0.008)
+
+    assert max(gaps(host.beats)) < 1.5 * BEAT_S
+
+
+def test_beats_that_cost_many_times_the_budget_leave_dumps_their_third() -> None:
+    host = Host()
+
+    dumps = host.run(120.0, dump_s=0.010, glance_s=0.012)
+
+    # 10 ms of a third of 14 ms a second are 2.1 s; and dumps fall on beats, 1.3 s apart by the same rule.
+    assert max(gaps(dumps)) < 3.5
+    settled = [at_s for at_s in dumps if at_s > dumps[0] + 60]
+    assert 0.010 * len(settled) > 0.3 * (0.7 * SHARE * 60)
+
+
+def test_beats_that_are_skipped_are_skipped_evenly() -> None:
+    host = Host()
+
+    host.run(120.0, dump_s=0.010, glance_s=0.002)
+
+    began_s = host.beats[0]
+    assert max(gaps([at_s for at_s in host.beats if at_s < began_s + 2])) < 1.5 * BEAT_S
+    assert max(gaps([at_s for at_s in host.beats if at_s > began_s + 60])) < 0.4
+
+
+def test_one_dear_beat_makes_no_gap() -> None:
+    host = Host()
+    host.run(60.0, dump_s=0.008)
+    host.run(BEAT_S, dump_s=0.008, glance_s=0.02)
+
+    host.run(10.0, dump_s=0.008)
+
+    assert max(gaps(host.beats)) < 0.5
+
+
+def test_an_agent_in_debt_has_a_beat_every_second_and_a_mark_has_one_at_once() -> None:
+    host = Host()
+    host.run(1.0, dump_s=0.008)
+    host.spend(0.9)
+    host.beats.clear()
+
+    assert host.run(10.0, dump_s=0.008) == []
+    assert len(host.beats) in {9, 10, 11}
+    host.pace.mark()
+    assert host.run(BEAT_S, dump_s=0.008)
 
 
 @given(

@@ -1,5 +1,6 @@
 import logging
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 import msgpack
@@ -9,12 +10,16 @@ from hypothesis import strategies as st
 
 from floodmark.core import messages
 from floodmark.core.codec import from_plain, to_plain
+from floodmark.core.command_line import CommandLine
 from floodmark.core.errors import TargetError, WireError
-from floodmark.core.messages import Hello, Mark, Ping, Pong, Samples, Watch, Watching
+from floodmark.core.messages import WIRE_VERSION, Fetch, Hello, Mark, Ping, Pong, Samples, Watch, Watching, Welcome
 from floodmark.core.sample import ConnectionCounts, ProcessSample, TargetLimits
-from floodmark_agent.agent import HELLO_EVERY_S, Agent
+from floodmark.core.series import unpack_block
+from floodmark_agent.agent import FORSAKEN_S, Agent
 from floodmark_agent.budget import Budget
 from floodmark_agent.bus import Incoming, pack, unpack
+from floodmark_agent.contact import HELLO_EVERY_S, SILENT_S
+from floodmark_agent.options import parse
 from floodmark_agent.sampler import Glance
 
 HELLO = Hello(wire=1, name="web:8000", host="web", pid=7, version="1")
@@ -39,6 +44,7 @@ COUNTS = ConnectionCounts(
     closing=6,
     time_wait=7,
 )
+COMMANDS = (CommandLine(words="gunicorn app:app", pids=(7, 8)),)
 
 
 class FakeBus:
@@ -50,6 +56,10 @@ class FakeBus:
         self.sent: list[tuple[str, Any]] = []
         self.refused: list[tuple[str, Any]] = []
         self.is_open = True
+        self.renewed = 0
+
+    def renew(self) -> None:
+        self.renewed += 1
 
     def clock(self) -> float:
         return self.now_s
@@ -74,18 +84,25 @@ class FakeBus:
 class FakeTarget:
     def __init__(self) -> None:
         self.is_closed = False
+        self.counts = COUNTS
 
     def glance(self) -> Glance:
         return Glance(looked_s=1.0, listeners=(), processes=(), counters=None)
 
     def count(self) -> tuple[ConnectionCounts, ...]:
-        return (COUNTS,)
+        return (self.counts,)
 
     def limits(self) -> TargetLimits | None:
         return LIMITS
 
     def notes(self) -> tuple[str, ...]:
         return ("a note",)
+
+    def command_lines(self) -> tuple[CommandLine, ...]:
+        return COMMANDS
+
+    def ports(self) -> tuple[int, ...]:
+        return (8000, 8001)
 
     def close(self) -> None:
         self.is_closed = True
@@ -95,12 +112,14 @@ class Scene:
     def __init__(self) -> None:
         self.bus = FakeBus()
         self.targets: list[FakeTarget] = []
+        self.asked: list[int | None] = []
         self.problem: str | None = None
         self.used_s = 0.0
         budget = Budget(0.02, clock=self.bus.clock, cpu_clock=lambda: self.used_s)
         self.agent = Agent(link=self.bus, hello=HELLO, open_target=self.open, budget=budget, clock=self.bus.clock)
 
-    def open(self) -> FakeTarget:
+    def open(self, port: int | None) -> FakeTarget:
+        self.asked.append(port)
         if self.problem is not None:
             raise TargetError(self.problem)
         self.targets.append(FakeTarget())
@@ -116,7 +135,26 @@ class Scene:
             self.agent.step()
 
     def samples(self) -> list[int]:
-        return [sample.sequence for batch in self.bus.of(messages.SAMPLES) for sample in batch.samples]
+        """The numbers of the samples in the live figures."""
+        return [sample.sequence for report in self.bus.of(messages.SAMPLES) for sample in report.samples]
+
+    def watch(self, beat_s: float = 0.02, number: int = 1) -> None:
+        self.bus.say(messages.WATCH, to_plain(Watch(beat_s=beat_s, number=number, port=8000)))
+
+    def welcome(self, master: str = "m", wire: int = WIRE_VERSION) -> None:
+        self.bus.say(messages.WELCOME, to_plain(Welcome(wire=wire, master=master)))
+
+    def fetch(self, first: int, blocks: int = 1 << 30, number: int = 1) -> list[int]:
+        """The numbers of the samples in the answer to a fetch."""
+        before = len(self.bus.of(messages.CHUNK))
+        self.bus.say(messages.FETCH, to_plain(Fetch(number=number, first=first, blocks=blocks)))
+        self.agent.step()
+        return [
+            sample.sequence
+            for chunk in self.bus.of(messages.CHUNK)[before:]
+            for block in chunk.blocks
+            for sample in unpack_block(block)
+        ]
 
 
 @pytest.fixture
@@ -139,21 +177,73 @@ def test_a_hello_nobody_was_there_for_is_said_again_soon(scene: Scene) -> None:
     assert len(scene.bus.of(messages.HELLO)) == 1
 
 
-def test_the_log_says_when_a_master_has_come_and_when_none_can_be_reached(
-    scene: Scene, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_log_says_who_answers_and_who_does_not(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        scene.step_for(3.0)
-        scene.bus.is_open = False
-        scene.step_for(20.0)
-        scene.bus.is_open = True
-        scene.step_for(3.0)
+        scene.step_for(2 * SILENT_S)
+        scene.welcome()
+        scene.step_for(3 * SILENT_S)
+        scene.welcome()
+        scene.step_for(1.0)
+        scene.welcome("another")
+        scene.step_for(1.0)
 
     assert [record.message for record in caplog.records] == [
+        "no master of Floodmark's answers; trying on",
         "a master is there",
-        "no master can be reached; trying on",
-        "a master is there",
+        "the master is silent: trying other connections",
+        "the master is there again",
+        "the master was restarted",
     ]
+
+
+def test_a_master_that_falls_silent_is_tried_by_other_connections_and_more_seldom_with_time(scene: Scene) -> None:
+    scene.step_for(4 * SILENT_S)
+    before = scene.bus.renewed
+    scene.welcome()
+    scene.step_for(SILENT_S + 1.1)
+    once = scene.bus.renewed
+    scene.step_for(300.0)
+
+    assert (before, once) == (0, 1)
+    assert 5 <= scene.bus.renewed <= 15
+
+
+def test_a_master_of_another_version_is_named_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        scene.welcome(wire=1)
+        scene.agent.step()
+
+    (said,) = [record.message for record in caplog.records]
+    assert f"the master speaks version 1, this agent {WIRE_VERSION}" in said
+
+
+def test_hello_says_which_watch_is_under_way(scene: Scene) -> None:
+    scene.watch(number=7)
+    scene.step_for(2.5)
+    scene.bus.say(messages.REST, None)
+    scene.step_for(1.5)
+
+    assert [hello.watch for hello in scene.bus.of(messages.HELLO)] == [None, 7, 7, None]
+
+
+def test_the_orders_of_a_master_that_was_replaced_are_void(scene: Scene) -> None:
+    scene.welcome("first")
+    scene.watch()
+    scene.step_for(0.5)
+    scene.welcome("second")
+    scene.step_for(0.1)
+
+    assert scene.targets[0].is_closed
+    assert scene.fetch(0) == []
+
+
+def test_a_watch_that_nobody_comes_back_for_ends(scene: Scene) -> None:
+    scene.watch(beat_s=1.0)
+    scene.step_for(FORSAKEN_S - 5.0)
+    under_way = scene.targets[0].is_closed
+    scene.step_for(10.0)
+
+    assert (under_way, scene.targets[0].is_closed) == (False, True)
 
 
 def test_a_ping_is_answered_with_the_time_it_came_in(scene: Scene) -> None:
@@ -165,37 +255,98 @@ def test_a_ping_is_answered_with_the_time_it_came_in(scene: Scene) -> None:
     assert scene.bus.of(messages.PONG) == [Pong(sequence=3, ping_sent_s=9.0, received_s=50.0, sent_s=50.5)]
 
 
-def test_watching_begins_with_limits_and_notes_and_samples_follow_in_order(scene: Scene) -> None:
-    scene.bus.say(messages.WATCH, to_plain(Watch(beat_s=0.02)))
+def test_how_the_target_was_started_is_kept_back_where_the_user_says_so() -> None:
+    scene = Scene()
+    scene.agent = Agent(
+        link=scene.bus,
+        hello=HELLO,
+        open_target=scene.open,
+        budget=Budget(0.02, clock=scene.bus.clock, cpu_clock=lambda: 0.0),
+        clock=scene.bus.clock,
+        tells_commands=parse(["--once", "--port", "1", "--no-commands"]).tells_commands,
+    )
+    scene.welcome()
+    scene.watch()
+    scene.step_for(0.1)
+    assert [watching.commands for watching in scene.bus.of(messages.WATCHING)] == [()]
+    assert parse(["--once", "--port", "1"]).tells_commands
 
-    scene.step_for(1.01)
 
-    assert scene.bus.of(messages.WATCHING) == [Watching(problem=None, limits=LIMITS, notes=("a note",))]
-    assert scene.samples()[:30] == list(range(30))
-    assert 3 <= len(scene.bus.of(messages.SAMPLES)) <= 6
+def test_watching_begins_with_what_is_known_of_the_target(scene: Scene) -> None:
+    scene.watch(number=3)
 
+    scene.step_for(0.1)
 
-def test_samples_go_out_early_when_a_batch_is_full(scene: Scene) -> None:
-    scene.bus.say(messages.WATCH, to_plain(Watch(beat_s=0.001)))
-
-    scene.step_for(0.24)
-
-    assert [len(batch.samples) for batch in scene.bus.of(messages.SAMPLES)] == [64, 64, 64]
+    assert scene.asked == [8000]
+    assert scene.bus.of(messages.WATCHING) == [
+        Watching(problem=None, limits=LIMITS, notes=("a note",), commands=COMMANDS, ports=(8000, 8001), number=3)
+    ]
 
 
-def test_rest_takes_a_last_sample_sends_all_and_stops(scene: Scene) -> None:
-    scene.bus.say(messages.WATCH, to_plain(Watch(beat_s=0.02)))
+def test_live_figures_are_few_and_the_whole_series_is_there_to_be_fetched(scene: Scene) -> None:
+    scene.watch(beat_s=0.01)
+    scene.step_for(2.0)
+    scene.bus.say(messages.REST, None)
+    scene.agent.step()
+    reports: list[Samples] = scene.bus.of(messages.SAMPLES)
+
+    assert 8 <= len(reports) <= 10
+    assert all(len(report.samples) <= 2 for report in reports)
+    assert reports[-1].taken == scene.samples()[-1] + 1 >= 195
+    assert scene.fetch(0) == list(range(reports[-1].taken))
+
+
+def test_a_peak_between_two_reports_is_among_the_live_figures(scene: Scene) -> None:
+    scene.watch(beat_s=0.01)
+    scene.step_for(0.1)
+    scene.targets[0].counts = replace(COUNTS, unread=500)
+    scene.step_for(0.03)
+    scene.targets[0].counts = COUNTS
+    scene.step_for(0.3)
+
+    shown = [sample.connections[0].unread for report in scene.bus.of(messages.SAMPLES) for sample in report.samples]
+    assert shown.count(500) == 1
+
+
+def test_a_fetch_takes_some_blocks_and_the_next_says_that_they_have_arrived(scene: Scene) -> None:
+    scene.watch(beat_s=0.01)
+    scene.step_for(2.0)
+    scene.bus.say(messages.REST, None)
+    scene.agent.step()
+    first = scene.fetch(0, blocks=1)
+    again = scene.fetch(0, blocks=1)
+    rest = scene.fetch(64)
+    end = scene.fetch(rest[-1] + 1)
+
+    chunks = scene.bus.of(messages.CHUNK)
+    assert first == again == list(range(64))
+    assert rest == list(range(64, rest[-1] + 1))
+    assert end == []
+    assert [chunk.left == 0 for chunk in chunks] == [False, False, True, True]
+    assert all(chunk.resting for chunk in chunks)
+
+
+def test_a_fetch_of_another_watch_is_not_answered(scene: Scene) -> None:
+    scene.watch(number=2)
+    scene.step_for(0.3)
+
+    assert scene.fetch(0, number=1) == []
+    assert scene.bus.of(messages.CHUNK) == []
+    assert scene.fetch(0, number=2) != []
+
+
+def test_rest_takes_a_last_sample_and_stops(scene: Scene) -> None:
+    scene.watch()
     scene.step_for(0.1)
     scene.bus.now_s += 0.007
     scene.bus.say(messages.REST, None)
     scene.agent.step()
-    after = scene.samples()
     rested_s = scene.bus.now_s
+    taken = scene.bus.of(messages.SAMPLES)[-1].taken
     scene.step_for(1.0)
 
     assert scene.bus.of(messages.SAMPLES)[-1].samples[-1].due_s == rested_s
-    assert after == list(range(len(after)))
-    assert scene.samples() == after
+    assert len(scene.fetch(0)) == taken
     assert scene.targets[0].is_closed
 
 
@@ -208,8 +359,8 @@ def test_a_mark_makes_the_next_sample_count_the_connections(scene: Scene) -> Non
     scene.bus.say(messages.MARK, to_plain(Mark(what="released")))
     scene.step_for(0.5)
 
-    samples = [sample for batch in scene.bus.of(messages.SAMPLES) for sample in batch.samples]
-    late = [bool(sample.connections) for sample in samples if sample.taken_s > 54.0]
+    samples = {sample.sequence: sample for batch in scene.bus.of(messages.SAMPLES) for sample in batch.samples}
+    late = [bool(sample.connections) for sample in samples.values() if sample.taken_s > 54.0]
     assert late.count(True) == 1
 
 
@@ -227,7 +378,7 @@ def test_a_target_that_is_not_there_is_the_answer_and_nothing_is_sampled(scene: 
 
     scene.step_for(1.0)
 
-    assert scene.bus.of(messages.WATCHING) == [Watching(problem=scene.problem, limits=None, notes=())]
+    assert scene.bus.of(messages.WATCHING) == [Watching(problem=scene.problem, limits=None, notes=(), number=0)]
     assert scene.samples() == []
 
 
@@ -254,24 +405,26 @@ def test_a_second_watch_begins_anew(scene: Scene) -> None:
     assert scene.samples()[count:].count(0) == 1
 
 
-def test_samples_wait_while_the_bus_is_shut_and_the_lost_ones_are_counted(scene: Scene) -> None:
-    scene.bus.say(messages.WATCH, to_plain(Watch(beat_s=0.001)))
+def test_live_figures_wait_while_the_bus_is_shut_and_the_peak_is_kept(scene: Scene) -> None:
+    scene.watch(beat_s=0.01)
     scene.step_for(0.5)
     scene.bus.is_open = False
-    scene.step_for(6.0)
+    scene.targets[0].counts = replace(COUNTS, accept_queue=900)
+    scene.step_for(0.2)
+    scene.targets[0].counts = COUNTS
+    scene.step_for(3.0)
     scene.bus.is_open = True
-    scene.step_for(0.5)
+    count = len(scene.samples())
+    scene.step_for(0.3)
 
-    batches: list[Samples] = scene.bus.of(messages.SAMPLES)
-    lost = batches[-1].dropped
-    sequences = scene.samples()
-    assert lost > 0
-    assert sequences == sorted(set(sequences))
-    assert sequences[-1] + 1 == len(sequences) + lost
+    shown = [sample.connections[0].accept_queue for one in scene.bus.of(messages.SAMPLES) for sample in one.samples]
+    assert shown.count(900) == 1
+    assert scene.samples()[count] == 50
+    assert len(scene.fetch(0)) >= 380
 
 
 def test_a_shut_bus_is_not_tried_on_every_beat(scene: Scene) -> None:
-    scene.bus.say(messages.WATCH, to_plain(Watch(beat_s=0.001)))
+    scene.watch(beat_s=0.001)
     scene.step_for(0.1)
     scene.bus.is_open = False
     scene.step_for(2.0)
@@ -280,14 +433,14 @@ def test_a_shut_bus_is_not_tried_on_every_beat(scene: Scene) -> None:
 
 
 def test_what_is_left_of_a_watch_does_not_get_into_the_next(scene: Scene) -> None:
-    scene.bus.is_open = False
-    for _ in range(2):
-        scene.bus.say(messages.WATCH, to_plain(Watch(beat_s=0.02)))
+    for number in (1, 2):
+        scene.watch(number=number)
         scene.step_for(0.5)
-    scene.bus.is_open = True
-    scene.step_for(0.5)
 
-    assert scene.samples() == list(range(len(scene.samples())))
+    assert scene.fetch(0, number=1) == []
+    found = scene.fetch(0, number=2)
+    assert found == list(range(len(found)))
+    assert {report.number for report in scene.bus.of(messages.SAMPLES)} == {1, 2}
 
 
 @pytest.mark.parametrize(
@@ -302,6 +455,8 @@ def test_what_is_left_of_a_watch_does_not_get_into_the_next(scene: Scene) -> Non
         (messages.WATCH, [1, 2]),
         (messages.MARK, {"what": 3}),
         (messages.MARK, None),
+        (messages.FETCH, {"number": 1}),
+        (messages.WELCOME, {"wire": "x", "master": 1}),
     ],
 )
 def test_other_and_malformed_messages_change_nothing(scene: Scene, kind: str, data: Any) -> None:
@@ -311,12 +466,15 @@ def test_other_and_malformed_messages_change_nothing(scene: Scene, kind: str, da
     assert scene.bus.sent == [(messages.HELLO, HELLO)]
 
 
-def test_the_end_is_a_last_sample_and_goodbye(scene: Scene) -> None:
-    scene.bus.say(messages.WATCH, to_plain(Watch(beat_s=0.02)))
-    scene.run_for(0.3)
+def test_the_end_is_the_series_and_goodbye(scene: Scene) -> None:
+    scene.watch()
+    scene.run_for(3.0)
 
+    (chunk,) = scene.bus.of(messages.CHUNK)
+    handed = [sample.sequence for block in chunk.blocks for sample in unpack_block(block)]
+    assert handed == list(range(len(handed)))
+    assert len(handed) == scene.bus.of(messages.SAMPLES)[-1].taken
     assert scene.bus.sent[-1] == (messages.BYE, HELLO)
-    assert scene.bus.sent[-2][0] == messages.SAMPLES
     assert scene.targets[0].is_closed
 
 

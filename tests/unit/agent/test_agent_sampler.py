@@ -1,5 +1,4 @@
 import logging
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -8,7 +7,6 @@ from hypothesis import strategies as st
 from floodmark.core.errors import WireError
 from floodmark.core.sample import ConnectionCounts, Sample
 from floodmark_agent.budget import Budget, DumpPace
-from floodmark_agent.outbox import BATCH_SAMPLES, Outbox
 from floodmark_agent.sampler import Glance, Sampler
 
 COUNTS = ConnectionCounts(
@@ -154,6 +152,22 @@ def test_the_last_sample_is_taken_at_once_off_the_grid() -> None:
     assert (last.sequence, last.due_s) == (2, target.now_s)
 
 
+def test_beats_skipped_to_keep_the_budget_are_told_from_late_ones() -> None:
+    target, used = FakeTarget([0.0, 0.3]), [0.0]
+    budget = Budget(0.02, clock=target.clock, cpu_clock=lambda: used[0])
+    sampler = Sampler(target, beat_s=BEAT_S, pace=DumpPace(budget, clock=target.clock), clock=target.clock)
+    first, late = run(target, sampler, 2)
+    used[0] += 5.0  # that is more than there was in hand
+    taken: list[Sample] = []
+    while not taken:
+        target.now_s = max(target.now_s, sampler.next_due_s)
+        taken += [sample for sample in (sampler.take_due(),) if sample is not None]
+
+    assert (first.saved, late.saved) == (0, 0)
+    assert taken[0].missed - taken[0].saved == 1  # due while the second one was taken
+    assert taken[0].saved >= 5
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_taken_and_missed_beats_together_are_the_whole_grid(costs_s: list[float]) -> None:
     target, sampler = begin(*costs_s)
@@ -172,39 +186,3 @@ def test_the_grid_holds_for_any_beat(beat_s: float, count: int) -> None:
     sampler = sampler_of(target, beat_s)
 
     assert sum(sample.missed for sample in run(target, sampler, count)) == 0
-
-
-def sample_of(number: int, make: Callable[[], tuple[FakeTarget, Sampler]] = begin) -> Sample:
-    target, sampler = make()
-    return run(target, sampler, number + 1)[-1]
-
-
-def test_an_outbox_hands_out_batches_in_order() -> None:
-    outbox = Outbox()
-    samples = run(*begin(), BATCH_SAMPLES + 3)
-    for sample in samples:
-        outbox.add(sample)
-
-    first = outbox.batch()
-    outbox.sent(first)
-
-    assert (len(first.samples), len(outbox)) == (BATCH_SAMPLES, 3)
-    assert (*first.samples, *outbox.batch().samples) == tuple(samples)
-
-
-def test_an_outbox_keeps_a_batch_until_it_is_sent() -> None:
-    outbox = Outbox()
-    outbox.add(sample_of(0))
-
-    assert outbox.batch() == outbox.batch()
-
-
-def test_a_full_outbox_loses_its_oldest_and_counts_them() -> None:
-    outbox = Outbox(backlog=4)
-    for sample in run(*begin(), 10):
-        outbox.add(sample)
-
-    batch = outbox.batch()
-
-    assert [sample.sequence for sample in batch.samples] == [6, 7, 8, 9]
-    assert batch.dropped == 6

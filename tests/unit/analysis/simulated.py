@@ -33,7 +33,7 @@ class Server:
     `lets_in`: how many connections get in at first, the others after `late_s` (a SYN retry). `evidence`: the answers
     carry handler times. `accept_every_s`: it takes one connection in this time. `processes`: its units are spread over
     these. `warm_up_s`: its slots open one after another over this time. `unit`: thread, process or loop;
-    `reused`: a unit serves again.
+    `reused`: a unit serves again. `running_bytes`, `waiting_bytes`: what a request takes of the first process' memory.
     """
 
     slots: int | None
@@ -48,6 +48,8 @@ class Server:
     warm_up_s: float = 0.0
     accept_every_s: float = 0.0
     processes: int = 1
+    running_bytes: int = 0
+    waiting_bytes: int = 0
 
 
 @dataclass(kw_only=True)
@@ -198,7 +200,7 @@ class Simulation:
             missed=0,
             listeners=(listener,),
             connections=(counts,),
-            processes=self._processes(at_s, running),
+            processes=self._processes(at_s, running, waiting - queued),
             counters=NetCounters(listen_overflows=0, listen_drops=0, req_q_full_do_cookies=0, req_q_full_drop=0),
         )
 
@@ -207,7 +209,7 @@ class Simulation:
         running = sum(1 for served in inside if (served.begin_s or 0.0) <= at_s)
         return len(inside) - running, running
 
-    def _processes(self, at_s: float, running: int) -> tuple[ProcessSample, ...]:
+    def _processes(self, at_s: float, running: int, inside: int) -> tuple[ProcessSample, ...]:
         server, slots = self.server, self.server.slots or 1
         first = ProcessSample(
             pid=100,
@@ -217,7 +219,7 @@ class Simulation:
             threads_started=0,
             threads_ended=0,
             open_files=10,
-            rss_bytes=1 << 20,
+            rss_bytes=(1 << 20) + running * server.running_bytes + inside * server.waiting_bytes,
             cpu_s=0.1,
         )
         began = sum(1 for s in self.served if at_s - BEAT_S < (s.begin_s or 0.0) <= at_s)

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from simulated import BEAT_S, Server, Simulation
+from simulated import BEAT_S, FIRED_S, Server, Simulation
 
 from floodmark.analysis.judge import judge
+from floodmark.core.absence import Absence
 from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
 from floodmark.core.run_folder import RunStatus
+from floodmark.core.sample import TargetLimits
 
 
 @pytest.fixture
@@ -94,6 +96,33 @@ def test_a_gap_in_the_agents_samples_is_noticed(recording):
 def test_a_clock_worse_than_the_beat_is_noticed(recording):
     clocks = tuple(replace(clock, bound_s=BEAT_S * 2) for clock in recording.clocks)
     assert failed_checks(replace(recording, clocks=clocks)) == ["clocks aligned"]
+
+
+@pytest.mark.parametrize(("moved_s", "failed"), [(10 * BEAT_S, ["clocks aligned"]), (0.0005, [])])
+def test_a_clock_that_jumps_fails_the_check_and_one_that_drifts_does_not(recording, moved_s, failed):
+    before = tuple(replace(clock, at_s=FIRED_S - 1.0) for clock in recording.clocks)
+    after = tuple(replace(clock, at_s=FIRED_S + 9.0, offset_s=clock.offset_s + moved_s) for clock in before)
+    changed = replace(recording, clocks=(*before, after[1]))
+    judged = judge(changed).document
+    assert failed_checks(changed) == failed
+    assert [node.drift_s for node in judged.clock] == [None, pytest.approx(moved_s)]
+    words = next(check.words for check in judged.validity.checks if check.name == "clocks aligned")
+    assert ("the clock of agent jumped" in words) == bool(failed)
+    assert ("agent drifted by 0.5 ms (+50 ppm)" in words) == (not failed)
+
+
+def test_a_run_that_lost_its_agent_says_when_in_the_check_on_samples(recording):
+    absence = Absence(agent="web:8000", from_s=FIRED_S + 0.5)
+    limits = TargetLimits(**dict.fromkeys(TargetLimits.__slots__) | {"pid": 7})
+    manifest = replace(recording.manifest, limits=limits, absences=(absence,))
+    lost = replace(recording, manifest=manifest, samples=recording.samples[: len(recording.samples) // 3])
+    document = judge(lost).document
+    words = next(check.words for check in document.validity.checks if check.name == "agent's samples complete")
+    assert "agent web:8000 was lost 0.5 s after the release, and did not come back" in words
+    assert "agent's samples complete" in failed_checks(lost)
+    none = judge(replace(lost, samples=())).document
+    words = next(check.words for check in none.validity.checks if check.name == "agent's samples complete")
+    assert "samples.jsonl is missing or empty; agent web:8000 was lost" in words
 
 
 def test_connections_of_a_stranger_on_the_port_are_noticed(recording):

@@ -7,7 +7,8 @@ import pytest
 from floodmark.campaign.follow import GATHERING, Follower
 from floodmark.core.messages import Pulse
 from floodmark.core.profile import ArrivalsProfile, BurstProfile, ClosedProfile, SearchProfile
-from floodmark.core.run_folder import PULSES, Manifest, RunFolder, RunStatus, SearchStep
+from floodmark.core.run_folder import LIVE, PULSES, Manifest, RunFolder, RunStatus, SearchStep
+from floodmark.core.sample import ConnectionCounts, ProcessSample, Sample
 
 BURST = BurstProfile(requests=100, within_s=0.0, hold_s=1.0)
 CLOSED = ClosedProfile(connections=8, duration_s=20.0, timeout_s=2.0)
@@ -158,3 +159,47 @@ def test_a_search_that_ends_before_its_largest_burst_says_why(tmp_path, ceiling,
     assert follower.state().phase.startswith("burst 1 of up to 3")
     change(search, status=RunStatus.COMPLETE)
     assert follower.state().phase.endswith(words)
+
+
+def sample(folder, sequence, *, read=None, threads=1):
+    """One of the agent's live figures; without `read` it has no dump of the connections."""
+    names = ("accept_queue", "unread", "half_open", "abandoned", "abandoned_queue", "closing", "time_wait")
+    counts = () if read is None else (ConnectionCounts(port=1, read=read, **dict.fromkeys(names, 0)),)
+    process = ProcessSample(
+        pid=1,
+        parent=0,
+        name="server",
+        threads=threads,
+        threads_started=0,
+        threads_ended=0,
+        open_files=3,
+        rss_bytes=1,
+        cpu_s=0.0,
+    )
+    one = Sample(
+        sequence=sequence,
+        due_s=0.0,
+        taken_s=float(sequence),
+        socket_s=0.0,
+        cost_s=0.0,
+        missed=0,
+        listeners=(),
+        connections=counts,
+        processes=(process,),
+        counters=None,
+    )
+    folder.append(LIVE, [one])
+    folder.close()
+
+
+def test_between_two_counts_the_newest_one_is_shown_with_the_newest_threads(tmp_path):
+    folder = begun(tmp_path, BURST, fired_s=0.0)
+    follower = Follower(folder, BURST)
+    pulse(folder, 0.1, 1)
+    sample(folder, 1)
+    assert follower.state().read is None
+    sample(folder, 2, read=40)
+    sample(folder, 3, threads=9)
+    assert (follower.state().read, follower.state().threads) == (40, 9)
+    sample(folder, 4, read=0)
+    assert follower.state().read == 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from floodmark.campaign.suite_plan import again, chosen, plan_of, refreshed, rows_of
+from floodmark.campaign.suite_plan import Machine, again, chosen, plan_of, refreshed, rows_of
 from floodmark.core.errors import UsageError
 from floodmark.core.published import PublishedCeiling, PublishedRate, SuiteSpec
 from floodmark.core.suite import RowState, SuiteAsked, SuiteTable
@@ -45,7 +45,15 @@ def test_a_targets_own_load_goes_before_the_one_that_was_asked_for():
     own, plain, *_ = rows_of(SPECS, SuiteAsked(requests=200, hold_s=3.0))
     assert (own.profile.requests, own.profile.hold_s, own.profile.timeout_s) == (4, 1.0, 12.0)
     assert plan_of(own, OWN_LOAD, Path("x"), ()).profile() == own.profile
-    assert (plain.profile.requests, plain.profile.hold_s) == (200, 3.0)
+    assert (plain.profile.requests, plain.profile.within_s, plain.profile.hold_s) == (200, 0.0, 3.0)
+
+
+def test_a_targets_own_load_may_be_spread():
+    (row,) = rows_of([spec := spec_of("flood", requests=10_000, within_s=10.0)], SuiteAsked())
+    assert (row.profile.requests, row.profile.within_s) == (10_000, 10.0)
+    assert plan_of(row, spec, Path("x"), ()).profile() == row.profile
+    with pytest.raises(ValueError, match="within_s -1"):
+        SuiteSpec(within_s=-1.0)
 
 
 @pytest.mark.parametrize("suite", [{"requests": 0}, {"hold_s": 0.0}, {"timeout_s": -1.0}])
@@ -67,6 +75,25 @@ def test_connections_beyond_one_process_are_spread_over_workers():
     *_, usual, many = rows_of((RATED,), SuiteAsked())
     assert (usual.profile.connections, usual.workers) == (2_000, 1)
     assert (many.profile.connections, many.workers) == (25_000, 3)
+
+
+def test_more_requests_than_one_worker_surely_makes_are_spread_over_workers_on_cores_of_their_own():
+    *_, usual, at_once = rows_of((RATED,), SuiteAsked(), Machine(cores=2))
+    assert (usual.workers, at_once.workers) == (2, 3)
+    *_, usual, _ = rows_of((RATED,), SuiteAsked(), Machine(cores=8))
+    assert usual.workers == 2
+
+
+@pytest.mark.parametrize(
+    ("processes", "files", "connections"),
+    [(1, 24_000, 23_800), (1, 25_128, 25_000), (1, 20_000, 25_000), (0, 20_000, 25_000), (0, 12_000, 23_700)],
+)
+def test_where_a_process_may_open_nearly_as_many_files_as_a_study_had_connections_as_many_are_kept(
+    processes, files, connections
+):
+    spec = replace(RATED, start=StartSpec(command=("x",), processes=processes))
+    *_, many = rows_of((spec,), SuiteAsked(), Machine(cores=2, files=files))
+    assert many.profile.connections == connections
 
 
 def test_a_burst_asks_as_its_target_does_and_a_closed_loop_asks_health_and_reads_the_body(tmp_path):

@@ -8,7 +8,7 @@ from floodmark.core.address import Address
 from floodmark.core.asked import DEFAULTS, FLAGS, Asked, profile_of
 from floodmark.core.profile import PROFILE_KINDS
 from floodmark.core.target import RequestSpec
-from floodmark_deploy.cluster import ClusterPlan, master_command, worker_command
+from floodmark_deploy.cluster import ClusterPlan, agent_command, master_command, worker_command
 
 
 def plan_of(kind: str, asked: Asked | None = None, **changes: object) -> ClusterPlan:
@@ -68,3 +68,28 @@ def test_the_largest_burst_of_a_search_is_its_number_of_requests() -> None:
         "0.5",
         "",
     )
+
+
+def test_the_bus_listens_on_loopback_and_there_is_no_web_ui() -> None:
+    options = options_of(plan_of("burst"))
+    assert options["--master-bind-host"] == "127.0.0.1"
+    assert not any(flag.startswith("--web") for flag in options)
+    assert "--headless" in master_command(plan_of("burst")).argv
+
+
+def test_master_workers_and_agent_have_the_keys_of_the_run() -> None:
+    plan = plan_of("burst", keys=Path("/keys"))
+    assert options_of(plan)["--floodmark-keys"] == "/keys"
+    assert "--floodmark-keys=/keys" in worker_command(plan, 1).argv
+    words = agent_command(plan).argv
+    assert words[words.index("--keys") + 1] == "/keys"
+    plain = plan_of("burst")
+    for command in (master_command(plain), worker_command(plain, 1), agent_command(plain)):
+        assert not any("keys" in word for word in command.argv)
+
+
+def test_the_agent_has_its_own_cpu_budget_whatever_the_load_unless_the_user_says_another() -> None:
+    flood = plan_of("burst", Asked(requests=10_000))
+    assert "--cpu-budget" not in agent_command(flood).argv
+    words = agent_command(plan_of("burst", cpu_budget_percent=7.5)).argv
+    assert words[words.index("--cpu-budget") + 1] == "7.5"

@@ -11,7 +11,9 @@ from floodmark.analysis.document import (
     Failure,
     Judged,
     Line,
+    Memory,
     Model,
+    RequestMemory,
     Timeline,
     Unit,
     Validity,
@@ -64,6 +66,18 @@ def fastapi_sync() -> Judged:
         ),
         timeline=timeline,
     )
+
+
+def fastapi_sync_with_memory() -> Judged:
+    judged = fastapi_sync()
+    memory = Memory(
+        before_bytes=57_290_000,
+        peak_bytes=79_880_000,
+        running=RequestMemory(each_bytes=None, within_bytes=None, words="with 40 at once too little to be seen"),
+        waiting=RequestMemory(each_bytes=23_100, within_bytes=2_000, words="from 960 at once"),
+        shared=False,
+    )
+    return dataclasses.replace(judged, document=dataclasses.replace(judged.document, memory=memory))
 
 
 def gunicorn_sync_4() -> Judged:
@@ -373,7 +387,7 @@ def three() -> Judged:
 
 
 CASES: dict[str, Callable[[], Judged]] = {
-    "fastapi-uvicorn-sync": fastapi_sync,
+    "fastapi-uvicorn-sync": fastapi_sync_with_memory,
     "flask-gunicorn-sync-4": gunicorn_sync_4,
     "flask-dev-processes-10": dev_processes_10,
     "flask-dev-threaded": dev_threaded,

@@ -15,7 +15,7 @@ from judged_cases import (
     with_failures,
 )
 
-from floodmark.analysis.document import Judged
+from floodmark.analysis.document import AgentCost, Judged
 from floodmark.analysis.estimates import agreement_words
 from floodmark.core.run_folder import RunStatus
 from floodmark.report.html import render_html
@@ -197,3 +197,20 @@ def test_a_manifest_that_knows_little_still_makes_a_page() -> None:
 
 def test_the_same_run_makes_the_same_page() -> None:
     assert rendered(with_failures()) == rendered(with_failures())
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        (
+            AgentCost(samples=1207, counted=79, saved=1, cpu_share=0.019),
+            "have the connections counted; 1 beat it left out, to keep to its CPU budget. It used 1.9 % of one core.",
+        ),
+        (AgentCost(samples=20, counted=20, saved=0, cpu_share=None), "; all of its 20 samples have the conn"),
+        (None, "every 50 ms. Both"),
+    ],
+)
+def test_how_often_the_agent_counted_and_what_it_took_is_said_where_it_says_how_it_was_measured(agent, words) -> None:
+    judged = fastapi_sync()
+    judged = dataclasses.replace(judged, document=dataclasses.replace(judged.document, agent=agent))
+    assert words in render_html(judged, manifest_for(judged))

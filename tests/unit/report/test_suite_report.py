@@ -10,7 +10,16 @@ from rich.console import Console
 from floodmark.core.profile import BurstProfile, ClosedProfile
 from floodmark.core.published import PublishedCeiling, PublishedRate
 from floodmark.core.run_folder import RunStatus
-from floodmark.core.suite import FoundLine, RowState, SuiteAsked, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
+from floodmark.core.suite import (
+    FoundLine,
+    FoundMemory,
+    RowState,
+    SuiteAsked,
+    SuiteFound,
+    SuiteRecord,
+    SuiteRow,
+    SuiteTable,
+)
 from floodmark.core.target import ExpectSpec
 from floodmark.report.live import LiveState
 from floodmark.report.suite_live import SuiteLive, left_words
@@ -18,6 +27,7 @@ from floodmark.report.suite_page import suite_page
 from floodmark.report.suite_tables import print_suite, summary_words
 from floodmark.report.suite_words import (
     at_once_words,
+    fails_words,
     in_order,
     published_at_once,
     result_words,
@@ -38,6 +48,9 @@ FOUND = SuiteFound(
     processes=20,
     lines=(FoundLine(outer=True, depth_peak=129, limit=128), FoundLine(outer=False, depth_peak=101, limit=100)),
     failures={},
+)
+MEMORY = FoundMemory(
+    before_bytes=38_500_000, peak_bytes=70_000_000, running_bytes=32_500, waiting_bytes=None, shared=False
 )
 EXPECT = ExpectSpec(ceiling=10, why="It forks, `__call__` and all.", knob="processes=N")
 BURST = SuiteRow(
@@ -198,7 +211,7 @@ def test_the_page_has_machine_versions_both_tables_and_a_paragraph_for_each_targ
     page = suite_page(RECORD)
     assert "Linux 6.8, x86_64, 2 cores, 8 GiB" in one_line(page)
     assert "python 3.11.7, flask 3.1.3" in one_line(page)
-    assert "| F6 | flask-dev-processes-10 | 10 | 10 | 1.00 | new process | 129/128, 101/100 | - |" in page
+    assert "| F6 | flask-dev-processes-10 | 10 | 10 | 1.00 | new process | 129/128, 101/100 | - | - |" in page
     cells = "1,144 | 2,288 | 0.50 | 71.2 ms | 65 ms | 2.01 s | 1.99 s | 1 %"
     assert f"| T1 | flask-dev-threaded, no sleep | {cells} |" in page
     assert page.count("\n### ") == len({row.target for row in RECORD.rows})
@@ -216,8 +229,37 @@ def test_the_page_links_to_nothing_is_as_wide_as_the_docs_and_says_what_was_not_
     assert all(len(line) <= 120 for line in page.splitlines() if not line.startswith(("|", "`", "#")))
     assert "| not valid | 10 | - |" in page
     assert "| ! 12 | 10 | 1.20 |" in page
-    assert "| not run | 10 | - | - | - | it needs 'go': apt-get install go |" in page
+    assert "| not run | 10 | - | - | - | - | it needs 'go': apt-get install go |" in page
     assert "Not run: it needs 'go': apt-get install go." in one_line(page)
+
+
+@pytest.mark.parametrize(
+    ("memory", "cell", "words"),
+    [
+        (MEMORY, "32.5 kB / -", "38.5 MB before the load; each request in service takes about 32.5 kB."),
+        (replace(MEMORY, waiting_bytes=20_000), "32.5 kB / 20 kB", "and each request that waits inside it takes about"),
+        (replace(MEMORY, shared=True), "< 32.5 kB / -", "32.5 kB, at most: what its processes share is counted"),
+        (replace(MEMORY, running_bytes=None), "-", ""),
+    ],
+)
+def test_memory_for_each_request_has_a_column_and_a_sentence(memory, cell, words):
+    page = one_line(suite_page(replace(RECORD, rows=(replace(BURST, found=replace(FOUND, memory=memory)),))))
+    assert f"129/128, 101/100 | {cell} | - |" in page
+    assert words in page
+    assert bool(words) == ("Memory: " in page)
+
+
+def test_how_a_row_fails_is_told_with_what_ran_out():
+    cut = replace(FOUND, failures={"closed": 670, "server_error": 104}, limits=("threads (255 of 256)",))
+    assert fails_words(cut) == "670 closed, 104 server error; threads (255 of 256)"
+    assert fails_words(replace(FOUND, limits=("open files (256 of 256)",))) == "open files (256 of 256)"
+    assert fails_words(FOUND) == "-"
+
+
+def test_a_load_that_is_spread_is_in_the_command():
+    spread = replace(BURST, profile=BurstProfile(requests=10_000, within_s=10.0, hold_s=5.0))
+    page = suite_page(replace(RECORD, rows=(spread,)))
+    assert "`floodmark run flask-dev-processes-10 --requests 10000 --within 10 --hold 5`" in page
 
 
 def test_words_from_outside_are_no_markdown():
