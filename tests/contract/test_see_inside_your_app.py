@@ -12,7 +12,7 @@ from floodmark.core.hit import Hit
 from floodmark.core.target import ReadySpec, RequestSpec, StartSpec, TargetSpec
 from floodmark.engine.burst import Burst, BurstWork, run_burst
 from floodmark.engine.check import AnswerCheck
-from floodmark.engine.endpoint import resolve
+from floodmark.engine.dial import dial_to
 from floodmark.engine.request import render_get
 from floodmark_deploy.local import LocalShell
 from floodmark_deploy.target_process import start_target
@@ -53,12 +53,12 @@ def _served(folder: Path, app: str, command: tuple[str, ...], path: str, request
 
 
 def _flood(address: Address, path: str, requests: int) -> list[Hit]:
-    now_s, endpoint = time.monotonic(), resolve(address)
+    now_s, dial = time.monotonic(), dial_to(address)
     work = BurstWork(
         worker="test",
-        endpoint=endpoint,
+        dial=dial,
         requests=tuple((number, now_s) for number in range(requests)),
-        render=render_get(path, endpoint.authority),
+        render=render_get(path, dial.endpoint.authority),
         check=AnswerCheck(text=b"done"),
         timeout_s=ANSWER_TIMEOUT_S,
     )
