@@ -5,9 +5,9 @@ minute sees more spent than its budget. A dump may begin when the time since the
 comes to its cost times 5 s while the target is at work, times 50 s while nothing about it changes. What is saved in
 quiet times is thus there when a load is released.
 
-A beat may begin when the same comes to its own cost times 2.5 s. Both thus draw on what is in hand in proportion to it,
-whatever they cost: where both are dear and the target is at work, a third of what is earned goes to dumps and two
-thirds to beats, and both come evenly, the more seldom the less there is. Neither starves the other.
+A beat may begin when the same comes to its own cost times 5 s. Both thus draw on what is in hand in proportion to it,
+whatever they cost: where both are dear and the target is at work, half of what is earned goes to dumps and half to
+beats, and both come evenly, the more seldom the less there is. Neither starves the other.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ EARNED_SHARE = 0.7
 """Of the budget; the rest is kept in hand, for a whole window."""
 ACTIVE_S, QUIET_S = 5.0, 50.0
 """How long what is in hand would last at the pace of the moment, the target at work or quiet."""
-BEAT_S = 2.5
-"""The same for beats. Usual ones take less than their part: 0.4 ms each, 8 ms a second."""
+BEAT_S = 5.0
+"""The same for beats: with usual ones (0.4 ms) each of the grid is had until there are 40 ms in hand."""
 BEATS_PART = ACTIVE_S / (ACTIVE_S + BEAT_S)
 """Of what is earned, for beats; the rest is for dumps."""
 PLENTY_SHARE, PLENTY_EVERY_S = 0.4, 0.5

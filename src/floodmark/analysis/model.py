@@ -2,8 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from floodmark.analysis.axis import Axis, Request
+from floodmark.analysis.axis import Axis, Beat, Request
 from floodmark.analysis.document import Model, Unit
 from floodmark.analysis.steps import StepCount
 from floodmark.core.sample import ProcessSample
@@ -157,6 +158,8 @@ def _by_kernel(axis: Axis, peak: int, ceiling: int | None, load: _Load) -> Model
         unit, reused = Unit.PROCESS, _pool(started, load.answered, peak)
     elif new_threads >= GROWTH_SHARE * peak:
         unit, reused = Unit.THREAD, _pool(started, load.answered, peak)
+        if reused and _unlisted_s(axis) > load.held_s:
+            reused = None
     else:
         held_beats = load.held_s / axis.recording.manifest.beat_s
         unit = _standing_unit(before, peak, ceiling, started, held_beats)
@@ -193,6 +196,19 @@ def _pool(started: int, answered: int, peak: int) -> bool | None:
     if answered <= peak * (1 + GROWTH_SHARE):
         return None
     return started < NEW_SHARE * answered
+
+
+def _unlisted_s(axis: Axis) -> float:
+    """The longest time of the load between two listings of all threads: those that lived for less may not be seen."""
+    during = [beat for beat in axis.beats if beat.at_s >= 0]
+    if all(_listed(beat) for beat in during):
+        return 0.0
+    listed_s = [0.0, *(beat.at_s for beat in during if _listed(beat)), axis.end_s]
+    return max(later - sooner for sooner, later in pairwise(listed_s))
+
+
+def _listed(beat: Beat) -> bool:
+    return all(process.threads_listed for process in beat.sample.processes or ())
 
 
 def _standing_unit(

@@ -154,7 +154,7 @@ def test_the_last_sample_is_taken_at_once_off_the_grid() -> None:
 
 def test_beats_skipped_to_keep_the_budget_are_told_from_late_ones() -> None:
     target, used = FakeTarget([0.0, 0.3]), [0.0]
-    budget = Budget(0.02, clock=target.clock, cpu_clock=lambda: used[0])
+    budget = Budget(0.02, clock=target.clock, cpu_clock=lambda: used[0] + target.now_s / 1000)
     sampler = Sampler(target, beat_s=BEAT_S, pace=DumpPace(budget, clock=target.clock), clock=target.clock)
     first, late = run(target, sampler, 2)
     used[0] += 5.0  # that is more than there was in hand
