@@ -1,25 +1,65 @@
 """Limits in force on the target: its process' own, its network namespace's, its control group's. It sets none."""
 
+from collections.abc import Collection
+
 from floodmark.core.sample import TargetLimits
-from floodmark_agent.proc import ROOT, read_text
+from floodmark_agent.proc import ROOT, list_numbers, read_text
+from floodmark_agent.rights import parse_effective
 
 CGROUPS = "/sys/fs/cgroup"
 
+# include/uapi/linux/capability.h: CAP_SYS_ADMIN, CAP_SYS_RESOURCE. One of them is enough (kernel/fork.c).
+_BEYOND_TASKS = 1 << 21 | 1 << 24
 
-def read_limits(pid: int, proc: str = ROOT, cgroups: str = CGROUPS) -> TargetLimits:
-    """What can be read of them. ``/proc/sys/net`` speaks of the calling thread's network namespace (see `inside`)."""
+
+def read_limits(
+    pid: int, proc: str = ROOT, cgroups: str = CGROUPS, *, target: Collection[int] | None = None
+) -> TargetLimits:
+    """What can be read of them; `target` are all of its processes, `pid` alone without.
+
+    ``/proc/sys/net`` speaks of the calling thread's network namespace (see `inside`).
+    """
     own = parse_limits(read_text(f"{proc}/{pid}/limits") or "")
     net = f"{proc}/sys/net"
+    status = read_text(f"{proc}/{pid}/status") or ""
+    processes = own.get("Max processes") if is_bound(status) else None
+    uid = real_uid(status)
     return TargetLimits(
         pid=pid,
         open_files=own.get("Max open files"),
-        processes=own.get("Max processes"),
+        processes=processes,
         somaxconn=_number(read_text(f"{net}/core/somaxconn")),
         tcp_max_syn_backlog=_number(read_text(f"{net}/ipv4/tcp_max_syn_backlog")),
         tcp_syncookies=_number(read_text(f"{net}/ipv4/tcp_syncookies")),
         tcp_abort_on_overflow=_number(read_text(f"{net}/ipv4/tcp_abort_on_overflow")),
         pids_max=_pids_max(read_text(f"{proc}/{pid}/cgroup") or "", cgroups),
+        other_tasks=None if processes is None or uid is None else other_tasks(uid, target or (pid,), proc),
     )
+
+
+def is_bound(status: str) -> bool:
+    """Whether RLIMIT_NPROC binds the process with this ``/proc/<pid>/status``: not root, nor who may pass limits.
+
+    Root of a user namespace of its own is bound, too, and is taken for root here: too little is said then.
+    """
+    return real_uid(status) != 0 and not parse_effective(status) & _BEYOND_TASKS
+
+
+def real_uid(status: str) -> int | None:
+    """The user whom RLIMIT_NPROC counts for, the first of four in ``/proc/<pid>/status``; None: it does not say."""
+    return _first(status, "Uid")
+
+
+def other_tasks(uid: int, target: Collection[int], proc: str = ROOT) -> int:
+    """How many processes and threads a user has beside the target's."""
+    texts = (read_text(f"{proc}/{pid}/status") for pid in list_numbers(proc) or () if pid not in target)
+    return sum(_first(text, "Threads") or 0 for text in texts if text is not None and real_uid(text) == uid)
+
+
+def _first(status: str, name: str) -> int | None:
+    """The first number of a line of ``/proc/<pid>/status``."""
+    lines = (line.partition(":") for line in status.splitlines())
+    return next((_number(rest.partition("\t")[2].partition("\t")[0]) for head, _, rest in lines if head == name), None)
 
 
 def parse_limits(text: str) -> dict[str, int | None]:

@@ -27,7 +27,8 @@ def _tasks(nproc: int | None) -> tuple[str, ...]:
     """RLIMIT_NPROC counts all processes and threads of a user, and does not bind root (setrlimit(2)).
 
     So where Floodmark is root the command becomes a user of its own, who keeps of root's powers only that of reading
-    any file: the interpreter may be in root's home. Elsewhere the user's other processes are allowed for.
+    and writing any file: the interpreter, and where the command writes, may be in root's home. Elsewhere what the user
+    runs at this moment is allowed for; what the user starts later, Floodmark's own processes too, counts against it.
     """
     if nproc is None:
         return ()

@@ -3,7 +3,7 @@
 from floodmark.analysis.axis import Axis
 from floodmark.analysis.clocks import check_clocks
 from floodmark.analysis.document import Check, InService, Timeline, Validity
-from floodmark.analysis.estimates import LITTLES_LAW, agree
+from floodmark.analysis.estimates import LITTLES_LAW, agree, outvoted
 from floodmark.analysis.release import late_of
 from floodmark.analysis.target_checks import COUNT_GAP_HOLDS, GAP_HOLDS, alive_in, check_target, milliseconds
 from floodmark.core.outcomes import Outcome, Side
@@ -38,7 +38,7 @@ def check_run(axis: Axis, timeline: Timeline, in_service: InService, outcomes: d
         _loop_on_time(axis),
         _generator_resources(axis),
         check_clocks(axis.recording),
-        _littles_law(in_service),
+        _littles_law(axis, in_service),
         _hold_held(axis),
         server_answered(axis.recording.manifest, outcomes),
         *check_target(
@@ -105,9 +105,11 @@ def _generator_resources(axis: Axis) -> Check:
     return Check(name="generator's ports, files and memory", ok=False, words=words)
 
 
-def _littles_law(in_service: InService) -> Check:
+def _littles_law(axis: Axis, in_service: InService) -> Check:
     name = "Little's law holds"
     by_law = next(estimate for estimate in in_service.estimates if estimate.method == LITTLES_LAW)
+    if doubt := outvoted(axis, in_service.estimates):
+        return Check(name=name, ok=False, words=doubt)
     if by_law.value is None or in_service.ceiling is None:
         return Check(name=name, ok=None, words=by_law.words if by_law.value is None else "no ceiling is claimed")
     words = f"throughput times service time gives {by_law.value:,.4g}, counted {in_service.ceiling:,}"

@@ -4,6 +4,7 @@ from floodmark.analysis.axis import Axis
 from floodmark.analysis.ceiling import PROOF_SHARE, waited_behind
 from floodmark.analysis.document import Estimate, Timeline
 from floodmark.analysis.service import SERVED_SHARE, handler_service, rebuilt_service, served_ends
+from floodmark.analysis.timeline import TimelineMaker
 
 HANDLER_TIMES = "handler times"
 RECONSTRUCTION = "reconstruction"
@@ -18,13 +19,46 @@ AGREE_SMALL_SHARE = 0.34
 
 def make_estimates(axis: Axis, timeline: Timeline) -> tuple[Estimate, ...]:
     """The three, the best first; each says what it rests on, or why it could not be made."""
-    return (_by_handlers(axis), _by_hold(axis), _by_littles_law(axis, timeline))
+    by_handlers, by_hold = _by_handlers(axis), _by_hold(axis)
+    first, rebuilt = by_handlers.value, by_hold.value
+    if first is not None and rebuilt is not None and not agree(first, rebuilt):
+        # Who waited while others ran is then not to be told by the handler times, or the third rested on the first.
+        timeline = TimelineMaker(axis, rebuilt_service(axis), level_after=int(rebuilt)).make()
+    return (by_handlers, by_hold, _by_littles_law(axis, timeline))
 
 
 def agree(one: float, other: float) -> bool:
     """Two estimates of the same number are near enough to each other."""
     larger = max(one, other)
     return abs(one - other) <= max(min(1.0, AGREE_SMALL_SHARE * larger), AGREE_SHARE * larger)
+
+
+def outvoted(axis: Axis, estimates: tuple[Estimate, ...]) -> str:
+    """Why handler times are not believed; empty where they are.
+
+    The other two agree against them, and the handlers' runs did not take the hold. So a header is of more than the
+    handler, such as a wait for a thread, or of less; or the hold is wrong. Runs that took the hold are what was held:
+    then the answers were late, and the other two are short.
+    """
+    values = {estimate.method: estimate.value for estimate in estimates}
+    first, rebuilt, by_law = (values.get(method) for method in (HANDLER_TIMES, RECONSTRUCTION, LITTLES_LAW))
+    if first is None or rebuilt is None or by_law is None:
+        return ""
+    if not agree(rebuilt, by_law) or agree(first, rebuilt) or agree(first, by_law):
+        return ""
+    ran_s, hold_s = _mean_run_s(axis), axis.served_hold_s
+    if abs(ran_s - hold_s) <= AGREE_SHARE * hold_s:
+        return ""
+    return (
+        f"The {HANDLER_TIMES} say {first:,.4g}, and the two other estimates agree against them ({rebuilt:,.4g},"
+        f" {by_law:,.4g}). The handlers' runs took {ran_s:.3g} s in the mean and the hold is {hold_s:.3g} s: the"
+        " Server-Timing header is of something else than the handler, or the hold is wrong. So no number is claimed."
+    )
+
+
+def least(estimates: tuple[Estimate, ...]) -> int:
+    """What all of them allow: at least so many, rounded down."""
+    return int(min((estimate.value for estimate in estimates if estimate.value is not None), default=0))
 
 
 def agreement_words(estimates: tuple[Estimate, ...]) -> str:
@@ -40,7 +74,16 @@ def agreement_words(estimates: tuple[Estimate, ...]) -> str:
     values = [value for _, value in known]
     if agree(min(values), max(values)):
         return f"{len(known)} independent estimates agree: {listed}."
-    return f"{len(known)} independent estimates do not agree: {listed}; the first was used."
+    return f"{len(known)} independent estimates do not agree: {listed}."
+
+
+def _mean_run_s(axis: Axis) -> float:
+    runs_s = [
+        request.handler_end_s - request.handler_begin_s
+        for request in axis.requests
+        if request.handler_begin_s is not None and request.handler_end_s is not None
+    ]
+    return sum(runs_s) / max(1, len(runs_s))
 
 
 def _by_handlers(axis: Axis) -> Estimate:

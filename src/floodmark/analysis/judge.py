@@ -10,7 +10,7 @@ from floodmark.analysis.ceiling import find_ceiling, first_reached, proof_words
 from floodmark.analysis.checks import check_run
 from floodmark.analysis.clocks import node_clocks
 from floodmark.analysis.document import FORMAT, InService, Judged, Judgement, Timeline, VerdictDocument
-from floodmark.analysis.estimates import agreement_words, make_estimates
+from floodmark.analysis.estimates import agreement_words, least, make_estimates, outvoted
 from floodmark.analysis.failures import count_outcomes, failures_of
 from floodmark.analysis.known_server import Measured, recognise
 from floodmark.analysis.limits_reached import limits_reached
@@ -75,11 +75,12 @@ def _in_service(axis: Axis, service: Service) -> tuple[InService, Timeline]:
     peak = service.peak(axis.end_s)
     timeline = TimelineMaker(axis, service, level_after=peak).make()
     proof, estimates = find_ceiling(axis, service, timeline), make_estimates(axis, timeline)
-    ceiling = proof.level if proof.holds else None
+    doubt = outvoted(axis, estimates)
+    ceiling = proof.level if proof.holds and not doubt else None
     found = InService(
-        peak=proof.level,
+        peak=least(estimates) if doubt else proof.level,
         ceiling=ceiling,
-        evidence=(proof_words(axis, proof, timeline), agreement_words(estimates)),
+        evidence=(doubt or proof_words(axis, proof, timeline), agreement_words(estimates)),
         estimates=estimates,
     )
     return found, TimelineMaker(axis, service, level_after=ceiling).make()

@@ -46,9 +46,13 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Candidate:
-    """A target whose patterns fit a command line, and how many at once that line then means."""
+    """A target whose patterns fit a command line, and how many at once that line then means.
+
+    `place` is its place among those that are known: the first is asked first.
+    """
 
     spec: TargetSpec
+    place: int
     line: CommandLine
     given: int | None
     per_process: int | None
@@ -57,11 +61,11 @@ class _Candidate:
     agrees: bool | None
 
     @property
-    def rank(self) -> tuple[int, int, bool, str]:
-        """The lowest is the best: most patterns, then agreement, then those without a bound, then by name."""
+    def rank(self) -> tuple[int, int, bool, int]:
+        """The lowest is the best: most patterns, then agreement, then those without a bound, then the first known."""
         recognise = self.spec.recognise
         agreement = {True: 0, None: 1, False: 2}[self.agrees]
-        return (-len(recognise.command), agreement, recognise.is_bounded, self.spec.name)
+        return (-len(recognise.command), agreement, recognise.is_bounded, self.place)
 
     def fits(self, unit: Unit | None) -> bool:
         """What ran the requests is what runs them in this server, as far as that was seen."""
@@ -69,10 +73,14 @@ class _Candidate:
 
 
 def recognise(manifest: Manifest, measured: Measured, known: Sequence[TargetSpec]) -> Recognised | None:
-    """The server behind a run's command lines; None where nobody knows it, or the target's own file says what it is."""
+    """The server behind a run's command lines; None where nobody knows it, or the target's own file says what it is.
+
+    Of `known` that fit alike, the first counts.
+    """
     if manifest.expect.why or manifest.expect.ceiling is not None:
         return None
-    candidates = [found for spec in known if (found := _candidate(spec, manifest.commands, measured)) is not None]
+    tried = (_candidate(spec, place, manifest.commands, measured) for place, spec in enumerate(known))
+    candidates = [found for found in tried if found is not None]
     fitting = sorted((one for one in candidates if one.fits(measured.unit)), key=lambda one: one.rank)
     if fitting:
         return _of_fitting(fitting, measured)
@@ -81,18 +89,21 @@ def recognise(manifest: Manifest, measured: Measured, known: Sequence[TargetSpec
     return _by_title(manifest.commands, known)
 
 
-def _candidate(spec: TargetSpec, lines: Sequence[CommandLine], measured: Measured) -> _Candidate | None:
+def _candidate(spec: TargetSpec, place: int, lines: Sequence[CommandLine], measured: Measured) -> _Candidate | None:
     said = spec.recognise
     # That an option was not given can only be read from a whole line.
     line = next((line for line in lines if said.matches(line.words) and (line.is_whole or not said.unless)), None)
     if line is None or said.title_in(line.words):
         return None
     given = said.number_in(line.words)
-    per_process = given if given is not None or not line.is_whole else said.default
+    per_process = max(0, given - said.less) if given is not None else None
+    if given is None and line.is_whole:
+        per_process = said.default_in(line.words)
     processes = said.processes_in(line.words) or _processes_seen(line, lines, per_process, measured.at_once)
     total = None if per_process is None else per_process * processes
     return _Candidate(
         spec=spec,
+        place=place,
         line=line,
         given=given,
         per_process=per_process,
@@ -106,7 +117,8 @@ def _processes_seen(line: CommandLine, lines: Sequence[CommandLine], each: int |
     """One, unless the line is silent, more were seen, and these explain the number: WEB_CONCURRENCY does that."""
     spawned = sum(len(other.pids) for other in lines if "multiprocessing.spawn import" in other.words)
     seen = spawned or len(line.pids) - 1
-    return seen if seen > 1 and each is not None and each * seen == at_once else 1
+    explain = each is not None and at_once is not None and agree(each * seen, at_once)
+    return seen if seen > 1 and explain else 1
 
 
 def _agrees(measured: Measured, total: int | None, *, is_bounded: bool) -> bool | None:
@@ -116,7 +128,7 @@ def _agrees(measured: Measured, total: int | None, *, is_bounded: bool) -> bool 
         return at_once is None
     if at_once is None and total is not None and _is_beyond(measured.peak, total):
         return False
-    return None if at_once is None or total is None else at_once == total
+    return None if at_once is None or total is None else agree(at_once, total)
 
 
 def _is_beyond(peak: int, total: int) -> bool:
@@ -132,11 +144,24 @@ def _of_fitting(fitting: Sequence[_Candidate], measured: Measured) -> Recognised
         # Two kinds of handlers look alike on the command line, and who ran the requests was not seen.
         words = f"This is {best.spec.recognise.server}, by its command line."
         return Recognised(server=_server(best, words, number=None, agrees=None))
+    if best.spec.recognise.is_of_framework and best.agrees is not True:
+        return _of_framework(best, measured)
     words = f"This is {best.spec.recognise.server}{_number_words(best)}{_held_against(best, measured)}."
-    # An option that was given is the server's own, whatever else bounds it; a default may be another framework's.
+    # An option that was given is the server's own, whatever else bounds it.
     fits = best.agrees is not False or best.given is not None
     tells = best.spec.expect if fits else ExpectSpec()
     return Recognised(server=_server(best, words, number=best.total, agrees=best.agrees), tells=tells)
+
+
+def _of_framework(found: _Candidate, measured: Measured) -> Recognised:
+    """The application may be of another framework, which does without what is known: only the number could tell.
+
+    Of a steady load the number in service is known elsewhere, and what is known is told where that is the number.
+    """
+    words = f"This is {found.spec.recognise.server}, by its command line."
+    if measured.is_count:
+        return Recognised(server=_server(found, words, number=None, agrees=None))
+    return Recognised(server=_server(found, words, number=found.total, agrees=None), tells=found.spec.expect)
 
 
 def _server(found: _Candidate, words: str, *, number: int | None, agrees: bool | None) -> KnownServer:
@@ -166,7 +191,8 @@ def _held_against(found: _Candidate, measured: Measured) -> str:
         return "" if at_once is None else f"; nothing there bounds it, and {_measured(at_once)}: {FIRST_BOUND}"
     if total is None:
         return ""
-    says_all = found.processes > 1 or (measured.is_count and not found.spec.recognise.option)
+    said = found.spec.recognise
+    says_all = found.processes > 1 or said.less > 0 or (measured.is_count and not said.option)
     makes = f": {total:,} at once" if says_all else ""
     return f"{makes}{_comparison(measured, total)}" if measured.is_count else makes
 
@@ -176,9 +202,12 @@ def _comparison(measured: Measured, total: int) -> str:
     if at_once is None and _is_beyond(measured.peak, total):
         return f"; at least {measured.peak:,} were in service: {ELSEWHERE}"
     if at_once is None:
-        return "; no ceiling was seen"
+        most = f"up to {measured.peak:,} were in service, and " if agree(measured.peak, total) else ""
+        return f"; {most}no ceiling was seen"
     if at_once == total:
         return ", which is the number that was measured"
+    if agree(at_once, total):
+        return f", which agrees with the {at_once:,} that {'was' if at_once == 1 else 'were'} measured"
     return f"; {_measured(at_once)}: {FIRST_BOUND if at_once < total else ELSEWHERE}"
 
 
@@ -198,7 +227,7 @@ def _unlike(found: _Candidate, measured: Measured) -> Recognised:
 
 
 def _by_title(lines: Sequence[CommandLine], known: Sequence[TargetSpec]) -> Recognised | None:
-    for spec in sorted(known, key=lambda spec: spec.name):
+    for spec in known:
         for line in lines:
             if name := spec.recognise.title_in(line.words):
                 words = f"This is {name}, by the title of its process, which does not say its options."

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from floodmark.analysis.axis import Axis
 from floodmark.analysis.document import Judgement, LimitKind, LimitReached, Line, Unit
 from floodmark.analysis.files import files_peak
+from floodmark.analysis.model import counted
+from floodmark.analysis.own_limit import CUT_OFF, NEAR_SHARE, cut_off_when_full
+from floodmark.analysis.target_checks import lost_processes
 from floodmark.core.outcomes import Outcome
 from floodmark.core.places import Place
 from floodmark.core.sample import NetCounters, TargetLimits
@@ -18,13 +21,10 @@ SPARE_FILES = 1
 SPARE_TASKS = 2
 """A request that takes two threads gets none where there is one left."""
 
-NEAR_SHARE = 0.9
-"""Of the most connections that the target had let in: a limit on these was reached where so many were in service."""
+OTHERS_SHARE = 0.1
+"""Of what else the user ran when the watch began: so much of it may have come or gone since."""
 
-CUT_OFF = (Outcome.RESET.value, Outcome.CLOSED.value)
-"""How a server refuses a client that it has let in."""
-
-NO_THREAD = (*CUT_OFF, Outcome.SERVER_ERROR.value)
+NO_THREAD = (Outcome.RESET.value, Outcome.CLOSED.value, Outcome.SERVER_ERROR.value)
 KEPT_OUT = (Outcome.CONNECT_TIMEOUT.value,)
 
 
@@ -34,7 +34,7 @@ def limits_reached(axis: Axis, found: Judgement, *, steady: bool = False) -> tup
     In a `steady` load a line counts where it was seen full: the kernel's counters are of all lines of the namespace.
     """
     limits = axis.recording.manifest.limits
-    reached = [*_files(limits, files_peak(axis)), *_tasks(limits, tasks_peak(axis))]
+    reached = [*_files(limits, files_peak(axis)), *_tasks(limits, found, tasks_peak(axis))]
     lines = [*_full_lines(found, limits), *([] if steady else _overflows(axis, found, limits))]
     if not reached and not steady:
         reached += [*_stops_accepting(found), *([] if lines else _own(axis, found))]
@@ -59,28 +59,44 @@ def _files(limits: TargetLimits | None, peak: int | None) -> Iterator[LimitReach
         )
 
 
-def _tasks(limits: TargetLimits | None, peak: int | None) -> Iterator[LimitReached]:
-    """RLIMIT_NPROC and pids.max count processes and threads alike, the first one of all that the user runs."""
-    if limits is None or peak is None:
+def _tasks(limits: TargetLimits | None, found: Judgement, peak: int | None) -> Iterator[LimitReached]:
+    """RLIMIT_NPROC and pids.max count processes and threads alike, the first one of all that the user runs.
+
+    A limit that was passed does not bind this target. One that was reached shows: by failures, or in a ceiling.
+    """
+    kinds = {failure.kind for failure in found.failures}
+    if limits is None or peak is None or not (kinds & {*NO_THREAD} or found.in_service.ceiling):
         return
-    named = ((limits.processes, "RLIMIT_NPROC", "`ulimit -u`"), (limits.pids_max, "its cgroup's pids.max", "pids.max"))
-    for limit, name, knob in named:
-        if limit is not None and peak >= limit - SPARE_TASKS:
-            yield LimitReached(
-                kind=LimitKind.THREADS,
-                short=f"threads ({peak:,} of {limit:,})",
-                words=f"The target had {peak:,} threads and processes, and {name} allows {limit:,}: what needs one more"
-                f" fails with `can't start new thread`, as HTTP 5xx or a closed connection. Raise {knob}, or use a pool"
-                " of fewer threads.",
-                explains=NO_THREAD,
-            )
+    named = (
+        (limits.processes, limits.other_tasks or 0, "RLIMIT_NPROC", "`ulimit -u`"),
+        (limits.pids_max, 0, "its cgroup's pids.max", "pids.max"),
+    )
+    for limit, others, name, knob in named:
+        spare = SPARE_TASKS + int(OTHERS_SHARE * others)
+        if limit is None or peak > limit + SPARE_TASKS or peak + others < limit - spare:
+            continue
+        short, beside = f"threads ({peak:,} of {limit:,})", ""
+        if others:
+            short = f"threads ({peak:,} of {limit:,}, which its user's {others:,} others count against)"
+            beside = f" for all that its user runs, {others:,} others among them"
+        yield LimitReached(
+            kind=LimitKind.THREADS,
+            short=short,
+            words=f"The target had {peak:,} threads and processes, and {name} allows {limit:,}{beside}: what needs one"
+            " more fails with `can't start new thread`, as HTTP 5xx or a closed connection."
+            f" Raise {knob}, or use a pool of fewer threads.",
+            explains=NO_THREAD,
+        )
 
 
 def _own(axis: Axis, found: Judgement) -> Iterator[LimitReached]:
-    """The target let clients in and cut them off, with no limit of the kernel's reached and no process lost."""
-    cut = sum(failure.count for failure in found.failures if failure.kind in CUT_OFF)
+    """The target let clients in and cut them off when it was full; no process was lost."""
     held = max((count.read + count.unread for beat in axis.beats for count in beat.sample.connections[:1]), default=0)
-    if not cut or found.in_service.peak < NEAR_SHARE * held or _lost_a_process(axis):
+    # Not seen is not kept: the processes must have been there before the load, and at its end.
+    if found.in_service.peak < NEAR_SHARE * held or lost_processes(axis) != ():
+        return
+    cut = cut_off_when_full(axis)
+    if not cut:
         return
     files = files_peak(axis)
     limits = axis.recording.manifest.limits
@@ -90,10 +106,10 @@ def _own(axis: Axis, found: Judgement) -> Iterator[LimitReached]:
     yield LimitReached(
         kind=LimitKind.CONNECTIONS,
         short=f"its own limit on connections (about {held:,})",
-        words=f"The target let {cut:,} clients in and cut them off, with at most {held:,} connections at once;"
-        f" {others}, and no line was full: it is a limit of its own on connections (nginx: worker_connections). Its log"
-        " names it.",
-        explains=CUT_OFF,
+        words=f"The target let {counted(cut, 'client')} in and cut them off when {found.in_service.peak:,} were in"
+        f" service, with at most {held:,} connections at once; {others}, and no line was full: it is a limit of its own"
+        " on connections (nginx: worker_connections). Its log names it.",
+        explains=tuple(outcome.value for outcome in CUT_OFF),
     )
 
 
@@ -115,17 +131,9 @@ def _stops_accepting(found: Judgement) -> Iterator[LimitReached]:
         )
 
 
-def _lost_a_process(axis: Axis) -> bool:
-    """A process that was there before the load is gone at its end."""
-    trees = [(beat.at_s, beat.sample.processes) for beat in axis.beats if beat.sample.processes is not None]
-    before = [{process.pid for process in tree} for at_s, tree in trees if at_s < 0]
-    during = [{process.pid for process in tree} for at_s, tree in trees if 0 <= at_s <= axis.end_s]
-    return not before or not during or bool(before[-1] - during[-1])
-
-
 def _full_lines(found: Judgement, limits: TargetLimits | None) -> Iterator[LimitReached]:
     for line in found.lines:
-        if line.depth_peak > line.limit:
+        if _is_full(line):
             yield LimitReached(
                 kind=LimitKind.ACCEPT_QUEUE,
                 short=f"accept queue ({line.depth_peak:,} of {line.limit:,} + 1)",

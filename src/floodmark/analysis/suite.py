@@ -1,9 +1,15 @@
-"""A suite's row from its run's verdict, and whether it is what the target's file expects. Pure; no tables."""
+"""A suite's row from its run's verdict, whether it is what the target's file expects, and the suite's exit code.
+
+Pure; no tables.
+"""
 
 from collections.abc import Iterable
 
 from floodmark.analysis.document import Judgement, LimitKind, Memory, VerdictDocument
-from floodmark.core.suite import FoundLine, FoundMemory, SuiteFound, SuiteRow, SuiteTable
+from floodmark.core.errors import FloodmarkError, InterruptedRunError, InvalidRunError
+from floodmark.core.run_folder import RunStatus
+from floodmark.core.suite import FoundLine, FoundMemory, RowState, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
+from floodmark.core.target import ExpectSpec
 
 
 def found_of(document: VerdictDocument) -> SuiteFound:
@@ -52,19 +58,17 @@ def _memory(memory: Memory | None) -> FoundMemory | None:
 
 
 def unlike_expected(row: SuiteRow) -> tuple[str, ...]:
-    """In what a row that counts is unlike what the target's file expects: a phrase each; none where it is like it."""
+    """In what a row that counts is unlike what the target's file expects: a phrase each; none where it is like it.
+
+    Nothing is unlike where nothing is expected, but that nothing was answered at all.
+    """
     if not row.counts or row.found is None:
         return ()
     found, expect = row.found, row.expect
-    known = (*expect.failures, *(row.rate.failures if row.rate else ()))
-    words = []
-    if row.table is SuiteTable.CONCURRENCY and found.ceiling != expect.ceiling:
-        wanted = "no ceiling" if expect.ceiling is None else f"a ceiling of {expect.ceiling:,}"
-        had = (
-            f"none is proven (at least {found.peak:,} at once)" if found.ceiling is None else f"it is {found.ceiling:,}"
-        )
-        words.append(f"{wanted} was expected, and {had}")
-    if strange := {kind: count for kind, count in found.failures.items() if kind not in known}:
+    words = [*_unlike_ceiling(found, expect)] if row.table is SuiteTable.CONCURRENCY else []
+    if says_something(row) and (
+        strange := {kind: count for kind, count in found.failures.items() if kind not in _known_failures(row)}
+    ):
         words.append(f"nobody expected {_listed(strange.items())}")
     if row.table is SuiteTable.CONCURRENCY and expect.failures and not set(found.failures) & set(expect.failures):
         words.append(
@@ -73,6 +77,42 @@ def unlike_expected(row: SuiteRow) -> tuple[str, ...]:
     if row.table is SuiteTable.THROUGHPUT and not found.answered:
         words.append("nothing was answered")
     return tuple(words)
+
+
+def says_something(row: SuiteRow) -> bool:
+    """The target's file says what is to come of this row."""
+    return row.expect.ceiling is not None or row.expect.unbounded or bool(_known_failures(row))
+
+
+def _known_failures(row: SuiteRow) -> tuple[str, ...]:
+    return (*row.expect.failures, *(row.rate.failures if row.rate else ()))
+
+
+def _unlike_ceiling(found: SuiteFound, expect: ExpectSpec) -> Iterable[str]:
+    if expect.ceiling is not None and found.ceiling is None:
+        yield f"a ceiling of {expect.ceiling:,} was expected, and none is proven (at least {found.peak:,} at once)"
+    elif expect.ceiling is not None and found.ceiling != expect.ceiling:
+        yield f"a ceiling of {expect.ceiling:,} was expected, and it is {found.ceiling:,}"
+    elif expect.unbounded and found.ceiling is not None:
+        yield f"no ceiling was expected, and it is {found.ceiling:,}"
+
+
+def exit_code_of(record: SuiteRecord) -> int:
+    """130 interrupted; 1 where a row failed, is unlike expected or is still to be run, or none was measured.
+
+    Else 3 where a run does not count.
+    """
+    if record.status is RunStatus.INTERRUPTED:
+        return InterruptedRunError.exit_code
+    if any(row.state is RowState.FAILED or unlike_expected(row) for row in record.rows) or not _has_end(record):
+        return FloodmarkError.exit_code
+    return InvalidRunError.exit_code if any(row.found and not row.found.valid for row in record.rows) else 0
+
+
+def _has_end(record: SuiteRecord) -> bool:
+    """It came to its end, and measured something."""
+    is_over = record.status is RunStatus.COMPLETE and all(row.state is not RowState.PENDING for row in record.rows)
+    return is_over and any(row.found is not None for row in record.rows)
 
 
 def _listed(counts: Iterable[tuple[str, int]]) -> str:

@@ -115,34 +115,54 @@ def _ends_agree(axis: Axis, alive: Mapping[float, int]) -> Check:
 
 
 def _target_idle_before(axis: Axis) -> Check:
-    """What the target had before the first release: work of somebody else, or of an earlier run, would be counted."""
+    """What the target had before the first release: work of somebody else, or of an earlier run, would be counted.
+
+    The master releases a load when the target has done with what came before, or has not for long: so it counts from
+    the first time on at which the target was idle; of one that never was, how it was at the last count.
+    """
     name = "target idle before the load"
-    counts = [counts for beat in axis.beats if beat.at_s < 0 and (counts := outer_connections(beat)) is not None]
-    if not counts:
+    seen = [counts for beat in axis.beats if beat.at_s < 0 and (counts := outer_connections(beat)) is not None]
+    if not seen:
         return Check(name=name, ok=None, words="its connections were not seen before the load")
-    busy, bound = max(count.established + count.abandoned for count in counts), _bound(axis)
+    held, bound = [counts.established + counts.abandoned for counts in seen], _bound(axis)
+    idle = next((number for number, count in enumerate(held) if count <= bound), len(held) - 1)
+    busy = max(held[idle:])
     if busy <= bound:
         return Check(name=name, ok=True, words=f"{busy:,} connections on its port before (bound {bound:,})")
     words = f"{busy:,} connections were on its port before (bound {bound:,}), of another client or of a run before"
     return Check(name=name, ok=False, words=f"{words}: wait until the server has worked them off, or restart it")
 
 
+def lost_processes(axis: Axis) -> tuple[int, ...] | None:
+    """The processes that were there before the load and are gone at its end, rising; None where they were not seen."""
+    before, during = _processes_before(axis), _processes_at_end(axis)
+    return None if before is None or during is None else tuple(sorted(before - during))
+
+
 def _target_unchanged(axis: Axis) -> Check:
     """The processes that were there when the load began must be there at its end."""
     name = "target not restarted"
-    before = [beat.sample.processes for beat in axis.beats if beat.at_s < 0 and beat.sample.processes]
-    load = [beat for beat in axis.beats if 0 <= beat.at_s <= axis.end_s]
-    during = [beat.sample.processes for beat in load if beat.sample.processes is not None]
-    if not before or not during:
+    stood, gone = _processes_before(axis), lost_processes(axis)
+    if stood is None or gone is None:
         return Check(name=name, ok=None, words="its processes were not seen")
-    stood = {process.pid for process in before[-1]}
-    gone = sorted(stood - {process.pid for process in during[-1]})
     if gone:
         listed = ", ".join(str(pid) for pid in gone)
         ended = f"{len(gone):,} of its {len(stood):,} processes" if len(stood) > 1 else "its process"
         return Check(name=name, ok=False, words=f"{ended} ended while the load was on: pid {listed}")
     kept = "its process was" if len(stood) == 1 else f"its {len(stood):,} processes were"
     return Check(name=name, ok=True, words=f"{kept} there to the end")
+
+
+def _processes_before(axis: Axis) -> set[int] | None:
+    """As the last beat before the load saw them; None where none did."""
+    seen = [beat.sample.processes for beat in axis.beats if beat.at_s < 0 and beat.sample.processes]
+    return {process.pid for process in seen[-1]} if seen else None
+
+
+def _processes_at_end(axis: Axis) -> set[int] | None:
+    load = [beat.sample.processes for beat in axis.beats if 0 <= beat.at_s <= axis.end_s]
+    seen = [processes for processes in load if processes is not None]
+    return {process.pid for process in seen[-1]} if seen else None
 
 
 def _no_samples(axis: Axis, name: str) -> Check:

@@ -3,7 +3,9 @@
 FastAPI and Starlette run a `def` handler in AnyIO's pool of threads. A request waits there for a thread long after it
 has passed the middleware, so what the middleware sees is not when the handler ran. Therefore AnyIO's
 `to_thread.run_sync` is watched: a call of the request's own endpoint is the handler's run. Where an endpoint that is
-not async was not seen there, no evidence is given: none is better than a wrong one.
+not async was not seen there, no evidence is given: none is better than a wrong one. Nor is any where a request with an
+async endpoint called something else in that pool before its answer, such as a `def` dependency: it waited for a thread
+then, and a middleware cannot tell how long.
 """
 
 import functools
@@ -55,18 +57,27 @@ class ServerTiming:
 class _Request(Answering):
     """One HTTP request. Starlette's router puts the handler into its scope as ``endpoint``."""
 
-    __slots__ = ("_scope",)
+    __slots__ = ("_pooled", "_scope")
 
     def __init__(self, scope: Message) -> None:
         """The request reaches the application."""
         super().__init__()
         self._scope = scope
+        self._pooled = False
 
     def value(self) -> str | None:
-        """The header's value; None where the handler ran elsewhere, unseen."""
-        if self.evidence is None and _runs_here(self._scope.get("endpoint"), self._scope.get("method", "")):
-            return self.run.ended()
-        return self.evidence
+        """The header's value; None where the handler ran elsewhere, unseen, or waited for something that does."""
+        if self.evidence is not None:
+            return self.evidence
+        here = _runs_here(self._scope.get("endpoint"), self._scope.get("method", ""))
+        return self.run.ended() if here and not self._pooled else None
+
+    def in_pool(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`function` is about to wait for a thread: what to run there. A handler's run is noted."""
+        if self.is_handler(function):
+            return self.around(function)
+        self._pooled = True
+        return function
 
     def is_handler(self, function: Any) -> bool:
         """True where `function` is the endpoint, or a method of it where the endpoint is a class.
@@ -105,8 +116,8 @@ def _watch_anyio() -> None:
     @functools.wraps(run_sync)
     async def watched(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         request = answering.get()
-        if isinstance(request, _Request) and request.is_handler(func):
-            func = request.around(func)
+        if isinstance(request, _Request):
+            func = request.in_pool(func)
         return await run_sync(func, *args, **kwargs)
 
     watched.floodmark = True  # type: ignore[attr-defined]

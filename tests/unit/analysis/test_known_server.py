@@ -73,7 +73,7 @@ def test_more_in_service_than_the_number_allows_does_not_agree_though_no_ceiling
     assert "; at least 60 were in service: a configuration file" in beyond.server.words
     assert beyond.server.agrees is False
     below = recognise(manifest, Measured(at_once=None, unit=Unit.THREAD, peak=26), ZOO)
-    assert below.server.words.endswith("on its command line; no ceiling was seen.")
+    assert below.server.words.endswith("command line; up to 26 were in service, and no ceiling was seen.")
     assert below.server.agrees is None
     assert below.tells.why
 
@@ -106,16 +106,14 @@ def test_a_target_that_says_what_it_is_needs_no_recognition():
         ("python -m uvicorn --port 8000 main:app", Unit.EVENT_LOOP, 1, "fastapi-uvicorn-async-blocking", 1),
         ("python -m uvicorn --workers 2 main:app", Unit.PROCESS, 2, "fastapi-uvicorn-async-blocking", 2),
         ("fastapi run main.py", Unit.EVENT_LOOP, None, "fastapi-uvicorn-async", None),
-        (
-            *("uvicorn --limit-concurrency 50 main:app", Unit.EVENT_LOOP, None),
-            *("fastapi-uvicorn-async-limit-concurrency-100", None),
-        ),
         ("hypercorn -w 3 main:app", Unit.THREAD, 120, "fastapi-hypercorn-asyncio-sync", 120),
         ("hypercorn -k uvloop main:app", Unit.EVENT_LOOP, None, "fastapi-hypercorn-async-workers-2", None),
         ("hypercorn -k trio main:app", Unit.THREAD, 40, "fastapi-hypercorn-trio-sync", 40),
         ("hypercorn --worker-class=trio main:app", Unit.EVENT_LOOP, None, "fastapi-hypercorn-trio-async", None),
         ("granian --interface wsgi --blocking-threads 9 a:b", Unit.THREAD, 9, "flask-granian", 9),
+        ("granian --interface wsgi a:b", Unit.THREAD, 512, "flask-granian", 512),
         ("granian --backpressure 9 --workers 2 a:b", Unit.EVENT_LOOP, 18, "fastapi-granian-async", 18),
+        ("granian --interface asgi a:b", Unit.EVENT_LOOP, 1024, "fastapi-granian-async", 1024),
         ("python -m waitress app:app", Unit.THREAD, 4, "flask-waitress", 4),
         ("uwsgi --http :80 -p 2 --threads 5 --module a", Unit.THREAD, 10, "flask-uwsgi-threads-10", 10),
         ("python -m flask --app a run", Unit.THREAD, None, "flask-dev-threaded", None),
@@ -157,17 +155,60 @@ def test_a_number_of_processes_from_the_environment_is_believed_where_they_were_
     forked = found(4, Unit.PROCESS, "gunicorn app:app", processes=5)
     assert forked.server.agrees is True
     assert "--workers is not set; its default is 1, in each of 4 processes: 4 at once" in forked.server.words
-    other = found(3, Unit.PROCESS, "gunicorn app:app", processes=5).server
+    other = found(2, Unit.PROCESS, "gunicorn app:app", processes=5).server
     assert (other.number, other.agrees) == (1, False)
     spawned = replace(PLAIN, commands=(*lines("uvicorn main:app"), CommandLine(words=SPAWNED, pids=(8, 9))))
     assert recognise(spawned, Measured(at_once=80, unit=Unit.THREAD), ZOO).server.agrees is True
 
 
-def test_a_default_that_is_not_the_number_measured_explains_nothing():
-    said = found(8, Unit.THREAD, "uvicorn main:app")
-    assert "AnyIO's total_tokens is 40 unless the application sets it; 8 were measured" in said.server.words
-    assert said.tells == ExpectSpec()
+@pytest.mark.parametrize("program", ["uvicorn", "hypercorn", "hypercorn -k trio"])
+@pytest.mark.parametrize(("at_once", "peak"), [(6, 6), (None, 30), (None, 300), (200, 200)])
+def test_of_a_frameworks_default_nothing_is_told_but_where_it_was_measured(program, at_once, peak):
+    measured = Measured(at_once=at_once, unit=Unit.THREAD, peak=peak)
+    said = recognise(manifest_of(f"{program} site.asgi:application"), measured, ZOO)
+    assert said.server.words.startswith("This is ")
+    assert said.server.words.endswith(", by its command line.")
+    assert (said.server.number, said.server.agrees, said.tells) == (None, None, ExpectSpec())
     assert said.advice == (said.server.words,)
+
+
+def test_a_frameworks_default_that_was_measured_is_told():
+    said = found(40, Unit.THREAD, "uvicorn main:app")
+    assert "AnyIO's total_tokens is 40 unless the application sets it, which is the number" in said.server.words
+    assert said.tells.why.startswith("FastAPI runs a def handler in a thread")
+
+
+@pytest.mark.parametrize(("at_once", "agrees"), [(79, True), (81, True), (70, False), (90, False)])
+def test_a_number_is_held_against_the_measured_one_with_the_tolerance_of_all_estimates(at_once, agrees):
+    said = found(at_once, Unit.THREAD, "gunicorn --threads 40 -w 2 app:app")
+    assert said.server.agrees is agrees
+    assert (f"80 at once, which agrees with the {at_once} that were measured." in said.server.words) is agrees
+    spawned = replace(PLAIN, commands=(*lines("uvicorn main:app"), CommandLine(words=SPAWNED, pids=(8, 9))))
+    seen = recognise(spawned, Measured(at_once=at_once, unit=Unit.THREAD), ZOO)
+    assert (seen.server.number == 80) is agrees
+
+
+def test_a_server_that_refuses_at_its_limit_serves_one_less_in_each_process():
+    words = "uvicorn --limit-concurrency 500 --workers 2 main:app"
+    said = recognise(manifest_of(words), Measured(at_once=None, unit=Unit.EVENT_LOOP, peak=998), ZOO)
+    assert said.server.target == "fastapi-uvicorn-async-limit-concurrency-100"
+    assert said.server.words == (
+        "This is uvicorn with --limit-concurrency, with --limit-concurrency 500 on its command line, in each of 2"
+        " processes: 998 at once; up to 998 were in service, and no ceiling was seen."
+    )
+    assert said.server.number == 998
+    assert "one less than --limit-concurrency says" in said.tells.why
+    alone = found(None, Unit.EVENT_LOOP, "uvicorn --limit-concurrency 500 main:app").server
+    assert alone.words.endswith("with --limit-concurrency 500 on its command line: 499 at once; no ceiling was seen.")
+
+
+@pytest.mark.parametrize("option", ["--workers 2", "--backlog 2048", "--backpressure=600"])
+def test_a_default_that_other_options_decide_on_is_not_told_as_the_number(option):
+    said = found(300, Unit.THREAD, f"granian --interface wsgi {option} app:app")
+    assert said.server.words == "This is granian with a WSGI application, by its command line."
+    assert (said.server.number, said.server.agrees) == (None, None)
+    assert "divided by --workers" in said.tells.why
+    assert found(512, Unit.THREAD, "granian --interface wsgi --workers 1 a:b").server.agrees is True
 
 
 def test_what_ran_the_requests_goes_before_the_command_line():
@@ -198,11 +239,11 @@ def test_an_option_that_may_be_hidden_or_cut_off_is_not_said_to_be_missing(words
     assert (said.server.server, said.server.number) == ("gunicorn with the gevent worker", None)
 
 
-def test_of_two_that_fit_alike_the_first_by_name_is_taken_whatever_their_order():
+def test_of_two_that_fit_alike_the_first_known_is_taken_whatever_its_name():
     twins = [replace(spec, name=name) for spec in ZOO if spec.name == "flask-waitress" for name in ("b", "a", "c")]
     for order in (twins, twins[::-1]):
         said = recognise(manifest_of("waitress-serve app:app"), Measured(at_once=4, unit=Unit.THREAD), order)
-        assert said.server.target == "a"
+        assert said.server.target == order[0].name
 
 
 def test_a_mean_is_not_held_against_the_number():
@@ -225,3 +266,5 @@ def test_under_a_steady_load_the_knob_is_told_where_requests_waited_behind_that_
     )
     assert agreed[1].startswith("--threads N moves the number")
     assert advice("gunicorn --threads 80 app:app")[0].endswith("with --threads 80 on its command line.")
+    anyio = advice("uvicorn main:app")
+    assert anyio[0].startswith("This is uvicorn, by its command line. FastAPI runs a def handler in a thread")

@@ -84,16 +84,83 @@ def test_threads_at_their_limit_explain_errors_and_closed_connections(named, wor
     assert not any("crashed" in text for text in found.advice)
 
 
-def test_a_server_that_cuts_clients_off_below_every_limit_has_one_of_its_own():
-    recording = failing(recorded(Server(slots=None, unit="loop")), Outcome.RESET, every=20)
-    (limit,) = verdict(recording).limits
-    assert limit.kind is LimitKind.CONNECTIONS
-    assert "cut them off" in limit.words
+def test_threads_at_their_limit_are_not_told_where_nothing_shows_it():
+    assert verdict(recorded(processes=101)).limits == ()
+
+
+@pytest.mark.parametrize("named", ["processes", "pids_max"])
+def test_a_limit_on_threads_that_was_passed_does_not_bind(named):
+    assert verdict(failing(recorded(**{named: 50}), Outcome.CLOSED)).limits == ()
+
+
+def test_what_else_the_user_runs_counts_against_its_threads():
+    (limit,) = verdict(failing(recorded(processes=150, other_tasks=48), Outcome.CLOSED)).limits
+    assert limit.short == "threads (101 of 150, which its user's 48 others count against)"
+    assert "for all that its user runs, 48 others among them" in limit.words
+    assert verdict(failing(recorded(processes=150, other_tasks=30), Outcome.CLOSED)).limits == ()
+
+
+def refusing(slots=100, refused=50, **server):
+    """A loop that is full lets nobody in: all who come after the first `slots` are cut off at once."""
+    recording = recorded(replace(Server(slots=None, unit="loop"), **server), requests=slots)
+    # All are inside by then; a reconstruction has them there somewhat later, for it goes by when answers were read.
+    came_s = STARTED_S + 0.0035
+    late = tuple(
+        replace(
+            recording.hits[0],
+            id=slots + number,
+            connected_s=came_s,
+            ended_s=came_s + 0.001,
+            outcome=Outcome.RESET if number % 2 else Outcome.CLOSED,
+            status=None,
+            first_byte_s=None,
+            handler_begin_s=None,
+            handler_end_s=None,
+        )
+        for number in range(1, refused + 1)
+    )
+    profile = replace(recording.manifest.profile, requests=slots + refused)
+    return replace(recording, hits=(*recording.hits, *late), manifest=replace(recording.manifest, profile=profile))
+
+
+@pytest.mark.parametrize("evidence", [True, False])
+def test_a_full_server_that_cuts_off_who_comes_has_a_limit_of_its_own(evidence):
+    (limit,) = verdict(refusing(evidence=evidence)).limits
+    assert (limit.kind, limit.short) == (LimitKind.CONNECTIONS, "its own limit on connections (about 100)")
+    assert "let 50 clients in and cut them off when 100 were in service" in limit.words
     assert "(10 of 20,000)" in limit.words
 
 
+def test_two_that_came_last_and_were_cut_off_show_no_limit():
+    assert verdict(refusing(refused=2)).limits == ()
+    assert verdict(refusing(refused=3)).limits != ()
+    assert verdict(refusing(slots=300, refused=6)).limits == ()
+
+
+@pytest.mark.parametrize(
+    ("requests", "every"), [(300, 300), (300, 150), (100, 20), (100, 2)], ids=["1 of 300", "2", "every 20th", "half"]
+)
+def test_requests_that_were_dropped_here_and_there_show_no_limit(requests, every):
+    found = verdict(failing(recorded(Server(slots=None, unit="loop"), requests=requests), Outcome.CLOSED, every=every))
+    assert found.limits == ()
+    assert "What ran out" not in found.sentence
+    assert any("crashed or killed worker" in text for text in found.advice)
+
+
+def test_a_server_that_cuts_clients_off_before_it_is_full_shows_no_limit():
+    recording = refusing(evidence=False)
+    early = tuple(
+        replace(hit, ended_s=STARTED_S + 0.001) if hit.outcome is not Outcome.ANSWERED else hit
+        for hit in recording.hits
+    )
+    ramp = Simulation(server=Server(slots=None, unit="loop", accept_every_s=0.01), requests=100, hold_s=2.0).record()
+    ramp = replace(ramp, manifest=replace(recording.manifest), hits=(*ramp.hits, *early[100:]))
+    assert verdict(ramp).limits == ()
+
+
 def test_a_process_that_died_is_no_limit():
-    recording = failing(recorded(Server(slots=None, unit="loop")), Outcome.RESET, every=20)
+    recording = refusing()
+    assert verdict(recording).limits != ()
     dead = tuple(replace(s, processes=()) if s.sequence > 20 else s for s in recording.samples)
     assert verdict(replace(recording, samples=dead)).limits == ()
 

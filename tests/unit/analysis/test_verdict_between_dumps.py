@@ -240,3 +240,15 @@ def test_what_the_agent_took_and_how_often_it_counted_is_in_the_verdict():
     assert judge(recording).document.agent == AgentCost(samples=number, counted=counted, saved=0, cpu_share=None)
     assert judge(changed(recording, spent)).document.agent.cpu_share == pytest.approx(0.02)
     assert judge(replace(recording, samples=())).document.agent is None
+
+
+def test_an_agent_that_was_restarted_took_what_both_processes_did():
+    recording = burst()
+    half = len(recording.samples) // 2
+
+    def spent(sample):
+        at_s, is_second = sample.taken_s + sample.cost_s, sample.sequence >= half
+        own_s = at_s - recording.samples[half].taken_s if is_second else at_s + 500.0
+        return replace(sample, agent_cpu_s=0.02 * own_s, sequence=sample.sequence - half * is_second)
+
+    assert judge(changed(recording, spent)).document.agent.cpu_share == pytest.approx(0.02)

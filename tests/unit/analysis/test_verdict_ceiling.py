@@ -113,6 +113,24 @@ def test_without_evidence_in_the_answers_the_model_comes_from_the_kernel(server,
     assert (model.unit, model.reused) == (unit, reused)
 
 
+def test_threads_that_were_listed_too_seldom_are_not_called_a_pool():
+    recording = Simulation(server=Server(slots=8, evidence=False, pool_stands=False), requests=200, hold_s=2.0).record()
+
+    def listed_every(beats):
+        def listed(sample):
+            (process,) = sample.processes
+            return replace(sample, processes=(replace(process, threads_listed=sample.sequence % beats == 0),))
+
+        return replace(recording, samples=tuple(listed(sample) for sample in recording.samples))
+
+    models = [judge(one).document.verdict.model for one in (recording, listed_every(20), listed_every(100))]
+    assert [(model.unit, model.reused) for model in models] == [
+        (Unit.THREAD, True),
+        (Unit.THREAD, True),
+        (Unit.THREAD, None),
+    ]
+
+
 def test_a_pool_whose_units_served_once_each_is_told_from_new_units_by_the_probes():
     recording = Simulation(server=Server(slots=None, reused=True), requests=50).record()
     assert judge(recording).document.verdict.model.reused is True

@@ -128,6 +128,23 @@ def test_a_target_that_was_busy_before_the_load_is_not_believed():
     assert check(document, "target idle before the load").ok is False
 
 
+@pytest.mark.parametrize(
+    ("held", "ok"), [((400, 90, 0, 0), True), ((0, 0, 60, 0), False), ((400, 300, 200, 90), False)]
+)
+def test_what_was_gone_when_the_load_was_released_is_not_held_against_it(held, ok):
+    """The master waits for connections of before; those that come after that are somebody's, and those that stay."""
+    recording = Simulation(server=Server(slots=10), requests=100, hold_s=2.0).record()
+    first = next(s.sequence for s in recording.samples if s.connections[0].established)
+    left = dict.fromkeys(range(first), held[0]) | dict(zip(range(first - len(held), first), held, strict=True))
+
+    def busy(sample):
+        (counts,) = sample.connections
+        return replace(sample, connections=(replace(counts, abandoned=left.get(sample.sequence, 0)),))
+
+    document = judge(replace(recording, samples=tuple(map(busy, recording.samples)))).document
+    assert check(document, "target idle before the load").ok is ok
+
+
 def test_an_agent_that_saw_no_connection_watched_something_else():
     recording = Simulation(server=Server(slots=10), requests=100, hold_s=2.0).record()
 

@@ -4,10 +4,10 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import anyio
 import anyio.to_thread
@@ -16,6 +16,7 @@ import trio
 from fastapi import Depends, FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -143,6 +144,59 @@ def test_what_runs_in_threads_beside_the_handler_is_not_taken_for_it() -> None:
     # The header has microseconds, so it may round a microsecond past either end.
     assert depended_s - 1e-6 <= found.begin_s <= began_s + 1e-6
     assert ended_s - 1e-6 <= found.end_s
+
+
+def _database() -> Iterator[str]:
+    yield "a session"
+
+
+@pytest.mark.parametrize("depended", [_database, lambda: "plain"], ids=["with a yield", "plain"])
+def test_an_async_endpoint_that_waited_for_a_threads_dependency_has_no_evidence(depended: Any) -> None:
+    app = FastAPI()
+
+    @app.get("/report")
+    async def report(found: Annotated[str, Depends(depended)]) -> str:
+        return found
+
+    @app.get("/alone")
+    async def alone() -> str:
+        return "alone"
+
+    app.add_middleware(ServerTiming)
+    sent = asyncio.run(_ask(app, "/report"))
+    assert sent[0]["status"] == 200
+    assert _evidence(sent) is None
+    assert _evidence(asyncio.run(_ask(app, "/alone"))) is not None
+
+
+def test_an_async_endpoint_that_waited_for_an_async_dependency_has_its_evidence() -> None:
+    app = FastAPI()
+
+    async def depended() -> str:
+        return "on the loop"
+
+    @app.get("/")
+    async def report(found: Annotated[str, Depends(depended)]) -> str:
+        return found
+
+    assert _evidence(asyncio.run(_ask(ServerTiming(app)))) is not None
+
+
+def test_an_async_endpoint_that_hands_its_work_to_the_pool_has_no_evidence() -> None:
+    async def endpoint(_: Request) -> PlainTextResponse:
+        return PlainTextResponse(await run_in_threadpool(lambda: "done in a thread"))
+
+    app = Starlette(routes=[Route("/", endpoint)])
+    assert _evidence(asyncio.run(_ask(ServerTiming(app)))) is None
+
+
+def test_what_runs_in_threads_once_the_answer_has_begun_takes_no_evidence_away() -> None:
+    async def endpoint(_: Request) -> StreamingResponse:
+        return StreamingResponse(iter((b"a", b"b")))
+
+    sent = asyncio.run(_ask(ServerTiming(Starlette(routes=[Route("/", endpoint)]))))
+    assert _body(sent) == b"ab"
+    assert _evidence(sent) is not None
 
 
 def test_a_class_endpoint_is_noted_too() -> None:
