@@ -44,8 +44,8 @@ def own_network(settings: Mapping[str, str]) -> Iterator[None]:
         return
     home = _open(OWN_NETWORK)
     try:
+        _make()
         try:
-            _make()
             _raise_loopback()
             for name, value in settings.items():
                 _set(name, value)
@@ -59,16 +59,16 @@ def own_network(settings: Mapping[str, str]) -> Iterator[None]:
 @contextlib.contextmanager
 def network_of(pid: int) -> Iterator[None]:
     """Puts the calling thread into the network of a process, and back at the end. Raises `OSError` where it may not."""
-    home, other = _open(OWN_NETWORK), -1
-    try:
+    with contextlib.ExitStack() as descriptors:
+        home = _open(OWN_NETWORK)
+        descriptors.callback(os.close, home)
         other = _open(PROC / str(pid) / "ns/net")
+        descriptors.callback(os.close, other)
         _enter(other)
-        yield
-    finally:
-        _enter(home)
-        for descriptor in (home, other):
-            if descriptor >= 0:
-                os.close(descriptor)
+        try:
+            yield
+        finally:
+            _enter(home)
 
 
 def may_have_own_network(proc: Path = PROC) -> bool:

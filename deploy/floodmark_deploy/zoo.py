@@ -6,7 +6,7 @@ import importlib.metadata
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,11 @@ def targets_folder() -> Path:
         if not folder.is_dir():
             raise UsageError(f"{FOLDER_VARIABLE}={named}: no such folder; unset it or name a folder of targets")
         return folder
+    return shipped_folder()
+
+
+def shipped_folder() -> Path:
+    """The zoo that comes with Floodmark, whatever FLOODMARK_TARGETS says. Raises `UsageError` where there is none."""
     for root in roots():
         if (root / "targets").is_dir():
             return root / "targets"
@@ -59,14 +64,23 @@ def list_targets(folder: Path | None = None) -> tuple[TargetSpec, ...]:
 
 
 def known_servers() -> tuple[TargetSpec, ...]:
-    """Those of the zoo's targets that say how to recognise their server. Without a zoo none, and no unreadable one."""
-    found = []
-    with contextlib.suppress(UsageError):
-        folder = targets_folder()
-        for name in target_names(folder):
-            with contextlib.suppress(PlanError):
-                found.append(read_target(folder / name))
-    return tuple(spec for spec in found if spec.recognise.command)
+    """Targets that say how to recognise their server: those of the zoo in use, then the shipped ones, each by name.
+
+    A shipped one whose name is there already is left out. Without a zoo none, and no unreadable one.
+    """
+    found: dict[str, TargetSpec] = {}
+    for folder_of in (targets_folder, shipped_folder):
+        with contextlib.suppress(UsageError):
+            for spec in _readable(folder_of()):
+                if spec.recognise.command:
+                    found.setdefault(spec.name, spec)
+    return tuple(found.values())
+
+
+def _readable(folder: Path) -> Iterator[TargetSpec]:
+    for name in target_names(folder):
+        with contextlib.suppress(PlanError):
+            yield read_target(folder / name)
 
 
 def target_names(folder: Path) -> tuple[str, ...]:
@@ -91,7 +105,7 @@ def availability(spec: TargetSpec) -> tuple[Missing, ...]:
     kinds: tuple[tuple[str, tuple[str, ...], Callable[[str], bool]], ...] = (
         ("Python distribution", needs.distributions, _has_distribution),
         ("executable", needs.executables, lambda name: find_executable(name) is not None),
-        ("file", needs.files, lambda name: Path(name).exists()),
+        ("file", needs.files, _has_file),
     )
     missing = [
         Missing(kind=kind, name=" or ".join(names), remedy=needs.install)
@@ -106,6 +120,11 @@ def availability(spec: TargetSpec) -> tuple[Missing, ...]:
 
 def _alternatives(entry: str) -> list[str]:
     return [name.strip() for name in entry.split("|")]
+
+
+def _has_file(name: str) -> bool:
+    """A full path is that of any file; a name alone is that of a program on PATH."""
+    return Path(name).exists() if "/" in name else find_executable(name) is not None
 
 
 def find_executable(name: str) -> str | None:

@@ -10,26 +10,25 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from floodmark.analysis.judge import judge
-from floodmark.analysis.suite import found_of, unlike_expected
+from floodmark.analysis.suite import exit_code_of
 from floodmark.campaign.campaign import Campaign
 from floodmark.campaign.settle import settle
 from floodmark.campaign.suite import Suite
-from floodmark.campaign.suite_plan import Machine, again, chosen, refreshed, rows_of
+from floodmark.campaign.suite_plan import Machine, going_on, refreshed, rows_of, unread_rows
+from floodmark.campaign.suite_targets import read_zoo
 from floodmark.core.environment import host_facts, machine_facts, versions_of
-from floodmark.core.errors import FloodmarkError, InterruptedRunError, InvalidRunError, UsageError
+from floodmark.core.errors import FolderInUseError, InterruptedRunError, UsageError
 from floodmark.core.open_files import raise_open_files_limit
-from floodmark.core.run_folder import WATERLINE, RunFolder, RunStatus
-from floodmark.core.suite import RowState, SuiteAsked, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
+from floodmark.core.suite import RowState, SuiteAsked, SuiteRecord, SuiteTable
 from floodmark.core.suite_folder import SuiteFolder, new_suite_path
 from floodmark.core.target import TargetSpec
-from floodmark.report.build import build_report
-from floodmark.report.suite_live import SuiteLive, plan_words
-from floodmark.report.suite_page import suite_page
+from floodmark.report.suite_again import judge_row, judged_again
+from floodmark.report.suite_files import write_file, write_page
+from floodmark.report.suite_live import JudgingView, SuiteLive, plan_words
 from floodmark.report.suite_tables import print_suite
 from floodmark_deploy.host_facts import read_host_facts
 from floodmark_deploy.local import LocalShell
-from floodmark_deploy.zoo import list_targets
+from floodmark_deploy.zoo import known_servers
 
 NEW_ONLY = ("--table", "--requests", "--hold", "--duration", "--workers", "--out")
 """What is said when a suite begins; one that goes on has it already."""
@@ -78,8 +77,8 @@ def suite(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Measures many targets, one after another, beside what was published.
 
-    Ctrl-C keeps what is done. Exit code 1: a row failed, or is unlike what its target's file expects; 3: one does not
-    count.
+    Ctrl-C keeps what is done. Exit code 1: a row failed or is unlike what its target's file expects, or none was
+    measured; 3: one does not count.
     """
     given = (table, requests, hold, duration, workers, out)
     if markdown is not None and not (markdown.parent.is_dir() and os.access(markdown.parent, os.W_OK)):
@@ -89,49 +88,60 @@ def suite(  # noqa: PLR0913 - one parameter per option
     if report is not None:
         raise typer.Exit(report_suite(report, markdown))
     if resume is not None:
-        folder = SuiteFolder(resume)
-        record = _going_on(folder.read())
-    else:
-        folder = SuiteFolder(out or new_suite_path())
-        record = _begun(
-            SuiteAsked(
-                patterns=tuple(patterns or ()), tables=_tables(table), **_numbers(requests, hold, duration, workers)
-            )
-        )
-        folder.create()
-    raise typer.Exit(_run(record, folder, markdown))
+        raise typer.Exit(_resume(SuiteFolder(resume), markdown))
+    folder = SuiteFolder(out or new_suite_path())
+    record = _begun(
+        SuiteAsked(patterns=tuple(patterns or ()), tables=_tables(table), **_numbers(requests, hold, duration, workers))
+    )
+    folder.create()
+    with folder.held():
+        raise typer.Exit(_run(record, folder, markdown))
 
 
 def report_suite(path: Path, markdown: Path | None = None, *, json_to: str = "") -> int:
-    """Judges every run of a suite again from what it recorded, and shows the tables, or ``suite.json``."""
+    """Judges every run of a suite again from what it recorded, and shows the tables, or ``suite.json``.
+
+    A suite that is running is shown as it is.
+    """
     folder = SuiteFolder(path)
-    record, specs = folder.read(), _specs()
-    rows = tuple(_judged_again(refreshed(row, specs.get(row.target)), folder) for row in record.rows)
-    record = replace(record, rows=rows)
-    folder.write(record)
+    record = folder.read()
+    try:
+        with folder.held():
+            record = _judged_again(folder.read(), folder)
+            folder.write(record)
+    except FolderInUseError as error:
+        Console(stderr=True).print(f"{error}; nothing is judged again", highlight=False, soft_wrap=True, markup=False)
     if json_to == "-":
         print(folder.text(), end="")
         return exit_code_of(record)
     if json_to:
-        _write("--json", Path(json_to), folder.text())
+        write_file("--json", Path(json_to), folder.text())
     return _show(record, folder, markdown)
+
+
+def _resume(folder: SuiteFolder, markdown: Path | None) -> int:
+    folder.read()  # before anything is written into what may be no suite's folder
+    with folder.held():
+        record = folder.read()
+        return _run(going_on(record, _specs(record), _machine()), folder, markdown)
 
 
 def _run(record: SuiteRecord, folder: SuiteFolder, markdown: Path | None) -> int:
     raise_open_files_limit()
-    err = Console(stderr=True)
+    err, known = Console(stderr=True), known_servers()
     pending = tuple(row for row in record.rows if row.state is RowState.PENDING)
-    err.print(f"{plan_words(pending)}, into {folder.path}", highlight=False, soft_wrap=True)
+    words = f"{plan_words(pending)}, into {folder.path}" if pending else f"{plan_words(pending)} in {folder.path}"
+    err.print(words, highlight=False, soft_wrap=True)
     try:
         with LocalShell() as shell, SuiteLive(err) as view:
             campaign = Suite(
                 measure=lambda plan: Campaign(shell, view).run(plan),
-                judge=_judge,
+                judge=lambda run: judge_row(run, known),
                 settle=settle,
                 store=folder,
                 view=view,
             )
-            record = campaign.run(record, _specs())
+            record = campaign.run(record, _specs(record))
     except KeyboardInterrupt:
         _show(folder.read(), folder, markdown)
         raise InterruptedRunError(
@@ -143,85 +153,39 @@ def _run(record: SuiteRecord, folder: SuiteFolder, markdown: Path | None) -> int
 def _show(record: SuiteRecord, folder: SuiteFolder, markdown: Path | None) -> int:
     print_suite(record, Console(soft_wrap=False, highlight=False), folder=str(folder.path))
     if markdown is not None:
-        pictures = _pictures(record, folder, markdown)
-        _write("--markdown", markdown, suite_page(record, pictures))
+        write_page(record, folder.path, markdown)
     return exit_code_of(record)
 
 
-def _pictures(record: SuiteRecord, folder: SuiteFolder, page: Path) -> dict[str, str]:
-    """Copies the bursts' pictures into a folder beside the page; for each row's key where the page finds its own."""
-    beside = page.with_suffix("")
-    links = {}
-    for row in record.rows:
-        picture = folder.path / row.folder / WATERLINE
-        if beside == page or row.table is not SuiteTable.CONCURRENCY or not (row.folder and picture.exists()):
-            continue
-        _make(beside)
-        _write("--markdown", beside / f"{row.target}.svg", picture.read_text(encoding="utf-8"))
-        links[row.key] = f"{beside.name}/{row.target}.svg"
-    return links
+def _judged_again(record: SuiteRecord, folder: SuiteFolder) -> SuiteRecord:
+    view, specs = JudgingView(Console(stderr=True)), _specs(record)
+    rows = tuple(refreshed(row, specs.get(row.target)) for row in record.rows)
+    return replace(record, rows=judged_again(rows, folder.path, known_servers(), tell=view.tell, warn=view.warn))
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--markdown: {folder} for its pictures cannot be made: {error.strerror}") from None
+def _specs(record: SuiteRecord) -> dict[str, TargetSpec]:
+    """What the files of its targets say today."""
+    return read_zoo().named({row.target for row in record.rows}).by_name
 
 
-def _write(flag: str, path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{flag} {path}: cannot be written: {error.strerror}") from None
-
-
-def exit_code_of(record: SuiteRecord) -> int:
-    """130 interrupted; 1 where a row failed or is unlike what its target's file expects; 3 where one is not valid."""
-    if record.status is RunStatus.INTERRUPTED:
-        return InterruptedRunError.exit_code
-    if any(row.state is RowState.FAILED or unlike_expected(row) for row in record.rows):
-        return FloodmarkError.exit_code
-    return InvalidRunError.exit_code if any(row.found and not row.found.valid for row in record.rows) else 0
-
-
-def _judge(folder: RunFolder) -> SuiteFound:
-    return found_of(build_report(folder).document)
-
-
-def _judged_again(row: SuiteRow, folder: SuiteFolder) -> SuiteRow:
-    """The row with its run's verdict as this version finds it, or as it was found where its folder was taken away."""
-    run = RunFolder(folder.path / row.folder)
-    if row.state is not RowState.DONE or not (run.path / "run.json").exists():
-        return row
-    return replace(row, found=found_of(judge(run.read()).document))
-
-
-def _specs() -> dict[str, TargetSpec]:
-    return {spec.name: spec for spec in list_targets()}
+def _machine() -> Machine:
+    facts = read_host_facts()
+    return Machine(cores=facts.cores, files=facts.nofile_hard)
 
 
 def _begun(asked: SuiteAsked) -> SuiteRecord:
-    specs = chosen(list_targets(), asked.patterns)
-    facts = read_host_facts()
-    rows = rows_of(specs, asked, Machine(cores=facts.cores, files=facts.nofile_hard))
+    zoo = read_zoo().chosen(asked.patterns)
+    rows = (*rows_of(zoo.specs, asked, _machine()), *unread_rows(zoo.unreadable, asked))
     if not rows:
         raise UsageError("none of these targets has a row in table b; `floodmark suite --table a` takes any target")
     return SuiteRecord(
         started_utc=dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds"),
         asked=asked,
         rows=rows,
-        versions=versions_of(sorted({name for spec in specs for name in spec.needs.distributions})),
+        versions=versions_of(sorted({name for spec in zoo.specs for name in spec.needs.distributions})),
         host=host_facts() | machine_facts(),
         command=("floodmark", *sys.argv[1:]),
     )
-
-
-def _going_on(record: SuiteRecord) -> SuiteRecord:
-    """The record with every row pending that is not done: failed, not run, or not valid."""
-    specs = _specs()
-    rows = (refreshed(row, specs.get(row.target)) for row in record.rows)
-    return replace(record, rows=tuple(row if row.counts else again(row) for row in rows))
 
 
 def _tables(table: str) -> tuple[SuiteTable, ...]:

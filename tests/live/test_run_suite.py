@@ -61,6 +61,17 @@ def is_under_way(folder, run):
     return pulses.exists() and pulses.stat().st_size > 0
 
 
+def while_it_runs(folder, pid):
+    """It may be looked at, and not meddled with."""
+    refused = floodmark("suite", "--resume", str(folder), cwd=folder)
+    assert refused.returncode == 1
+    assert f"process {pid} is at work in it" in refused.stderr
+    shown = floodmark("report", str(folder), cwd=folder)
+    assert shown.returncode == 1
+    assert shown.stdout.startswith("THE SUITE HAS NO END.")
+    assert f"process {pid} is at work in it" in shown.stderr
+
+
 def run_ids(folder):
     return [json.loads(path.read_text())["run_id"] for path in folder.glob("a-*/run.json")]
 
@@ -69,6 +80,8 @@ def test_a_suite_survives_a_row_that_fails_is_interrupted_and_killed_and_goes_on
     folder = zoo / "suite"
     command = (sys.executable, "-m", "floodmark", "suite", "--table", "a", "--requests", "40", "--out", str(folder))
     with started(*command, cwd=zoo) as process:
+        wait_until(lambda: is_under_way(folder, "a-a-pool"), "the first row's load")
+        while_it_runs(folder, process.pid)
         wait_until(lambda: is_under_way(folder, "a-d-pool"), "the last row's load")
         assert interrupt(process, signal.SIGINT) == 130
     assert states(folder) == {"a-pool": "done", "b-dies": "failed", "c-missing": "not_run", "d-pool": "pending"}

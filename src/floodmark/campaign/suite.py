@@ -116,12 +116,12 @@ class Suite:
         began_s, name = self._clock(), self._store.free_name(row.key)
         try:
             if (spec := specs.get(row.target)) is None:
-                raise MissingRuntimeError(f"{row.target} is no target any more; `floodmark targets` lists them")
+                raise MissingRuntimeError(f"{row.target} is no target any more, or its file cannot be read")
             self._settle(row.profile.most_connections, say=self._view.say)
             began_s = self._clock()
             folder = self._measure(plan_of(row, spec, self._store.path / name, command))
             found = self._judge(folder)
-        except FloodmarkError as error:
+        except (FloodmarkError, OSError) as error:
             not_run = isinstance(error, (MissingRuntimeError, LimitError))
             state = RowState.NOT_RUN if not_run else RowState.FAILED
             return replace(row, state=state, reason=one_line(error), folder="" if not_run else name)
@@ -134,7 +134,7 @@ class Suite:
         return max(1.0, row.profile.longest_s + overhead_s)
 
 
-def one_line(error: FloodmarkError) -> str:
+def one_line(error: Exception) -> str:
     """The error without the lines of a log that it quotes: those are in the row's folder."""
     first = str(error).partition("\n")[0]
     return first.removesuffix("its last lines:").rstrip("; ")

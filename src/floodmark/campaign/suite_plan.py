@@ -1,28 +1,29 @@
 """Which rows a suite has, and the run that each of them is. Nothing is started here."""
 
-import fnmatch
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from floodmark.campaign.plan import UNKNOWN_HOLD_S, RunPlan
-from floodmark.core.asked import MOST_CONNECTIONS, Asked
-from floodmark.core.errors import UsageError
+from floodmark.core.asked import DEFAULTS, MOST_CONNECTIONS, Asked
 from floodmark.core.profile import BurstProfile, ClosedProfile
 from floodmark.core.published import PublishedRate
-from floodmark.core.suite import TIMEOUT_S, RowState, SuiteAsked, SuiteRow, SuiteTable
+from floodmark.core.suite import TIMEOUT_S, RowState, SuiteAsked, SuiteRecord, SuiteRow, SuiteTable
 from floodmark.core.target import RequestSpec, TargetSpec
-from floodmark_deploy.limits import most_connections
+from floodmark_deploy.limits import FIRST_SOURCE, most_connections
 
 BEAT_S = 0.05
 """Between two samples of the agent, as `floodmark run` has it."""
 
-HEALTH_HOLD_S = 0.1
-"""How long the zoo's applications hold ``GET /health`` unless they are told."""
-
 WORKER_RATE = 10_000.0
 """Requests per second that one worker surely makes beside a server on the same cores: more are shared out."""
+
+SOURCES = 2
+"""Addresses to send from, for each worker's worth of connections."""
+
+SHARE_PERCENT = 4.0
+"""Of a core, for the agent and each worker's worth of connections: twice its own default."""
 
 NEARLY = 0.9
 """Where a process may not open as many files as a study had connections, this share of them is near enough."""
@@ -36,20 +37,6 @@ class Machine:
     files: int | None = None
 
 
-def chosen(specs: Sequence[TargetSpec], patterns: Iterable[str]) -> tuple[TargetSpec, ...]:
-    """The targets that any of the patterns (shell globs) names, in their own order; without a pattern all.
-
-    Raises `UsageError` for a pattern that names none.
-    """
-    patterns = tuple(patterns)
-    for pattern in patterns:
-        if not any(fnmatch.fnmatchcase(spec.name, pattern) for spec in specs):
-            raise UsageError(f"no target is named by {pattern!r}; `floodmark targets` lists them")
-    return tuple(
-        spec for spec in specs if not patterns or any(fnmatch.fnmatchcase(spec.name, pattern) for pattern in patterns)
-    )
-
-
 def rows_of(specs: Iterable[TargetSpec], asked: SuiteAsked, machine: Machine = Machine()) -> tuple[SuiteRow, ...]:
     """The rows: in table A every target once, in table B a row for each that the target's file has."""
     specs = tuple(specs)
@@ -59,6 +46,20 @@ def rows_of(specs: Iterable[TargetSpec], asked: SuiteAsked, machine: Machine = M
     if SuiteTable.THROUGHPUT in asked.tables:
         rows += [row for spec in specs for row in _throughput_rows(spec, asked, machine)]
     return tuple(rows)
+
+
+def unread_rows(unreadable: Mapping[str, str], asked: SuiteAsked) -> tuple[SuiteRow, ...]:
+    """A row that has failed for each target that cannot be read, with what is wrong with its file."""
+    table = asked.tables[0]
+    profile = (
+        BurstProfile(requests=asked.requests, within_s=0.0, hold_s=asked.hold_s)
+        if table is SuiteTable.CONCURRENCY
+        else ClosedProfile(connections=1, duration_s=asked.duration_s, timeout_s=TIMEOUT_S)
+    )
+    return tuple(
+        SuiteRow(table=table, target=name, profile=profile, state=RowState.FAILED, reason=words)
+        for name, words in unreadable.items()
+    )
 
 
 def _concurrency_row(spec: TargetSpec, asked: SuiteAsked) -> SuiteRow:
@@ -73,6 +74,7 @@ def _concurrency_row(spec: TargetSpec, asked: SuiteAsked) -> SuiteRow:
             timeout_s=spec.suite.timeout_s,
         ),
         workers=asked.workers,
+        request=spec.request,
         ceilings=spec.suite.a,
         expect=spec.expect,
     )
@@ -84,18 +86,30 @@ def _throughput_rows(spec: TargetSpec, asked: SuiteAsked, machine: Machine) -> l
 
 def _throughput_row(spec: TargetSpec, rate: PublishedRate, asked: SuiteAsked, machine: Machine) -> SuiteRow:
     connections = _connections(rate.connections, spec, machine)
+    request = _rate_request(rate, spec)
+    hold_s = _hold_s(rate, request)
     by_files = math.ceil(connections / MOST_CONNECTIONS)
-    by_rate = math.ceil(connections / rate.hold_s / WORKER_RATE) if rate.hold_s else 1
+    by_rate = math.ceil(connections / hold_s / WORKER_RATE) if hold_s else 1
     return SuiteRow(
         table=SuiteTable.THROUGHPUT,
         target=spec.name,
-        profile=ClosedProfile(
-            connections=connections, duration_s=asked.duration_s, timeout_s=TIMEOUT_S, hold_s=rate.hold_s
-        ),
+        profile=ClosedProfile(connections=connections, duration_s=asked.duration_s, timeout_s=TIMEOUT_S, hold_s=hold_s),
         workers=max(asked.workers, by_files, min(by_rate, machine.cores)),
+        request=request,
         rate=rate,
         expect=spec.expect,
     )
+
+
+def _rate_request(rate: PublishedRate, spec: TargetSpec) -> RequestSpec:
+    return RequestSpec(path=rate.path, contains=rate.contains) if rate.path else spec.request
+
+
+def _hold_s(rate: PublishedRate, request: RequestSpec) -> float:
+    """What the row says; else the usual one where the server is told, and none that anybody knows of."""
+    if rate.hold_s is not None:
+        return rate.hold_s
+    return float(DEFAULTS["closed"]["hold_s"]) if request.holds else 0.0
 
 
 def _connections(published: int, spec: TargetSpec, machine: Machine) -> int:
@@ -107,11 +121,16 @@ def _connections(published: int, spec: TargetSpec, machine: Machine) -> int:
 
 
 def refreshed(row: SuiteRow, spec: TargetSpec | None) -> SuiteRow:
-    """The row with what its target's file says today: what is known of a target is no measurement."""
+    """The row with what its target's file says today: what is known of a target is no measurement.
+
+    What was sent is kept of a row that was measured.
+    """
     if spec is None:
         return row
     rate = next((rate for rate in spec.suite.b if row.rate and rate.row == row.rate.row), row.rate)
-    return replace(row, expect=spec.expect, ceilings=spec.suite.a if row.rate is None else (), rate=rate)
+    row = replace(row, expect=spec.expect, ceilings=spec.suite.a if row.rate is None else (), rate=rate)
+    is_kept = row.is_unread or (row.found is not None and row.request is not None)
+    return row if is_kept else replace(row, request=request_of(row, spec))
 
 
 def again(row: SuiteRow) -> SuiteRow:
@@ -119,13 +138,34 @@ def again(row: SuiteRow) -> SuiteRow:
     return replace(row, state=RowState.PENDING, reason="", folder="", took_s=None, found=None)
 
 
+def going_on(record: SuiteRecord, specs: Mapping[str, TargetSpec], machine: Machine = Machine()) -> SuiteRecord:
+    """The record with every row pending that is not done: failed, not run, or not valid.
+
+    In the place of a target that could not be read stand its rows, where it can be read now.
+    """
+    rows: list[SuiteRow] = []
+    for row in record.rows:
+        spec = specs.get(row.target)
+        if row.is_unread:
+            rows += (row,) if spec is None else rows_of((spec,), record.asked, machine)
+        else:
+            row_today = refreshed(row, spec)
+            rows.append(row_today if row_today.counts else again(row_today))
+    return replace(record, rows=tuple(rows))
+
+
 def plan_of(row: SuiteRow, spec: TargetSpec, folder: Path, command: tuple[str, ...]) -> RunPlan:
-    """The run that a row is."""
+    """The run that a row is.
+
+    With more connections than one worker takes, they come from several addresses of this machine, since the ports of
+    one are soon all in use or in TIME_WAIT; and to count so many the agent gets as much more of a core.
+    """
+    shares = math.ceil(row.profile.most_connections / MOST_CONNECTIONS)
     return RunPlan(
         name=spec.name,
         spec=spec,
         address=None,
-        request=_request(row, spec),
+        request=request_of(row, spec),
         kind=row.profile.kind,
         asked=_asked(row, spec),
         workers=row.workers,
@@ -133,14 +173,14 @@ def plan_of(row: SuiteRow, spec: TargetSpec, folder: Path, command: tuple[str, .
         beat_s=BEAT_S,
         folder=folder,
         command=command,
+        source=f"{FIRST_SOURCE}-{FIRST_SOURCE + SOURCES * shares - 1}" if shares > 1 else "",
+        cpu_budget_percent=SHARE_PERCENT * shares if shares > 1 else None,
     )
 
 
-def _request(row: SuiteRow, spec: TargetSpec) -> RequestSpec:
-    if row.rate is None:
-        return spec.request
-    is_usual = math.isclose(row.rate.hold_s, HEALTH_HOLD_S)
-    return RequestSpec(path="/health" if is_usual else f"/health?hold={row.rate.hold_s:g}", contains="ok")
+def request_of(row: SuiteRow, spec: TargetSpec) -> RequestSpec:
+    """What a row sends: its published row's request where that has one, else its target's."""
+    return spec.request if row.rate is None else _rate_request(row.rate, spec)
 
 
 def _asked(row: SuiteRow, spec: TargetSpec) -> Asked:

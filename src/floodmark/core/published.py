@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from floodmark.core.names import prove_plain_name
 from floodmark.core.outcomes import Outcome
 
 
@@ -20,6 +21,7 @@ class PublishedCeiling:
 
     def __post_init__(self) -> None:
         """Refuses what contradicts itself."""
+        prove_plain_name("row", self.row)
         if self.all and self.ceiling is not None:
             raise ValueError(f"{self.row}: all and a ceiling: give one of them")
 
@@ -28,8 +30,9 @@ class PublishedCeiling:
 class PublishedRate:
     """A row of table B: `requests_per_s` with the `mean_s` and `max_s` of a request, over so many `connections`.
 
-    `hold_s` is what a handler takes. `failures` are the kinds that belong to this system under this load. A row
-    without figures is an answer to another row.
+    `path` is what is asked for, with `contains` in the body of an answer; it may use ``{id}`` and ``{hold}``. Empty:
+    the target's own request. `hold_s` is what a handler takes; None where nobody said. `failures` are the kinds that
+    belong to this system under this load. A row without figures is an answer to another row.
     """
 
     row: str
@@ -38,13 +41,22 @@ class PublishedRate:
     mean_s: float | None = None
     max_s: float | None = None
     connections: int = 2_000
-    hold_s: float = 0.1
+    path: str = ""
+    contains: str = ""
+    hold_s: float | None = None
     failures: tuple[str, ...] = ()
     differs: str = ""
 
     def __post_init__(self) -> None:
-        """Refuses a kind of failure that there is not."""
+        """Refuses what cannot be meant, and a kind of failure that there is not."""
+        prove_plain_name("row", self.row)
         prove_failures(self.failures)
+        if self.contains and not self.path:
+            raise ValueError(f"{self.row}: contains without a path: give both, or neither for the target's request")
+        if self.connections < 1:
+            raise ValueError(f"{self.row}: connections {self.connections}: give a whole number above 0")
+        if self.hold_s is not None and self.hold_s < 0:
+            raise ValueError(f"{self.row}: hold_s {self.hold_s:g}: give seconds, or 0 for none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ class RecogniseSpec:
 
     All are regular expressions but `server`, `units` and `option`. They see the words of the command line with one
     blank between them, and one before the first and after the last. `number` has one group: the value of `option`, how
-    many are in service at once in each process, `default` where it is not given. `processes` has one, too: how many
+    many are in service at once in each process, or `less` more than that. `default` is how many are where it is not
+    given; `default_unless` are options that make that another number. `processes` has one group, too: how many
     processes. Without `number` and `default` nothing bounds them. `title` has one: the program's name in the title that
     a process gave itself, which says no options. `examples` are command lines that must be recognised.
     """
@@ -24,7 +25,9 @@ class RecogniseSpec:
     units: tuple[str, ...] = ()
     option: str = ""
     number: str = ""
+    less: int = 0
     default: int | None = None
+    default_unless: tuple[str, ...] = ()
     processes: str = ""
     title: str = ""
     examples: tuple[str, ...] = ()
@@ -38,6 +41,10 @@ class RecogniseSpec:
         self._prove_patterns()
         if self.default is not None and self.default < 1:
             raise ValueError(f"default {self.default}: give at least 1, or leave it out")
+        if self.less < 0:
+            raise ValueError(f"less {self.less}: give how many fewer than the option's number are served")
+        if self.default_unless and self.default is None:
+            raise ValueError("default_unless without a default: give both or none")
         if unknown := [unit for unit in self.units if unit not in UNITS]:
             raise ValueError(f"units {unknown[0]!r}: there are {', '.join(UNITS)}")
         if missed := [example for example in self.examples if not self.matches(example)]:
@@ -47,6 +54,11 @@ class RecogniseSpec:
     def is_bounded(self) -> bool:
         """A number of its own bounds how many are in service at once."""
         return bool(self.number) or self.default is not None
+
+    @property
+    def is_of_framework(self) -> bool:
+        """The number is the default of something that no command line shows: an application may do without it."""
+        return self.default is not None and bool(self.option) and not self.number
 
     def matches(self, words: str) -> bool:
         """The command line is this server's."""
@@ -58,6 +70,10 @@ class RecogniseSpec:
         """The value of `option` in a command line; None where it is not given."""
         return _last_number(self.number, words)
 
+    def default_in(self, words: str) -> int | None:
+        """The value of `option` where a command line does not give it; None where other options decide on it."""
+        return None if any(re.search(pattern, _spaced(words)) for pattern in self.default_unless) else self.default
+
     def processes_in(self, words: str) -> int | None:
         """How many processes a command line asks for; None where it does not say."""
         return _last_number(self.processes, words)
@@ -68,7 +84,8 @@ class RecogniseSpec:
         return found[1] if found else ""
 
     def _prove_patterns(self) -> None:
-        several = [("command", pattern) for pattern in self.command] + [("unless", pattern) for pattern in self.unless]
+        lists = (("command", self.command), ("unless", self.unless), ("default_unless", self.default_unless))
+        several = [(name, pattern) for name, patterns in lists for pattern in patterns]
         single = [("number", self.number), ("processes", self.processes), ("title", self.title)]
         for name, pattern in (*several, *single):
             try:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from floodmark.core.profile import BurstProfile, ClosedProfile
 from floodmark.core.published import PublishedCeiling, PublishedRate
 from floodmark.core.run_folder import RunStatus
-from floodmark.core.target import ExpectSpec
+from floodmark.core.target import ExpectSpec, RequestSpec
 
 SUITE_FORMAT = 1
 
@@ -103,13 +103,15 @@ class SuiteFound:
 class SuiteRow:
     """One run of the suite. `ceilings` are its published rows in table A, `rate` is the one in table B.
 
-    `folder` is below the suite's. `reason` says in one line why a row failed or was not run.
+    `request` is what is sent; None where the target's file could not be read. `folder` is below the suite's. `reason`
+    says in one line why a row failed or was not run.
     """
 
     table: SuiteTable
     target: str
     profile: BurstProfile | ClosedProfile
     workers: int = 1
+    request: RequestSpec | None = None
     ceilings: tuple[PublishedCeiling, ...] = ()
     rate: PublishedRate | None = None
     expect: ExpectSpec = dataclasses.field(default_factory=ExpectSpec)
@@ -133,6 +135,11 @@ class SuiteRow:
     def counts(self) -> bool:
         """It was measured, and the run may be believed."""
         return self.state is RowState.DONE and self.found is not None and self.found.valid
+
+    @property
+    def is_unread(self) -> bool:
+        """It stands for a target whose file could not be read: what it is to send is not known."""
+        return self.state is RowState.FAILED and self.request is None and not self.folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

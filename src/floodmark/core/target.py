@@ -8,6 +8,7 @@ from pathlib import Path
 
 from floodmark.core.codec import from_plain
 from floodmark.core.errors import PlanError, WireError
+from floodmark.core.names import prove_plain_name
 from floodmark.core.published import SuiteSpec, prove_failures
 from floodmark.core.recognise import RecogniseSpec
 
@@ -53,7 +54,8 @@ class StartSpec:
 class NeedsSpec:
     """The runtime: Python distributions, executables on PATH, files, and one line on how to get what is missing.
 
-    An entry may name alternatives with ``|`` between them: one of them is enough.
+    An entry may name alternatives with ``|`` between them: one of them is enough. Among `files` a name without a slash
+    is that of an executable.
     """
 
     distributions: tuple[str, ...] = ()
@@ -140,19 +142,23 @@ class LimitsSpec:
 class ExpectSpec:
     """What is known of this server. The verdict quotes it only where the measured ceiling agrees.
 
-    `failures` are the kinds of failure (`Outcome`) that are this server's own way to refuse what it cannot take.
-    `moved_by` names in a few words what moves the ceiling; `why` and `knob` are a paragraph each.
+    `ceiling` None: nobody said; `unbounded`: none can be proven, since nothing bounds it or nobody waits behind those
+    in service. `failures` are the kinds of failure (`Outcome`) that are this server's own way to refuse what it cannot
+    take. `moved_by` names in a few words what moves the ceiling; `why` and `knob` are a paragraph each.
     """
 
     ceiling: int | None = None
+    unbounded: bool = False
     failures: tuple[str, ...] = ()
     moved_by: str = ""
     why: str = ""
     knob: str = ""
 
     def __post_init__(self) -> None:
-        """Refuses a kind of failure that there is not."""
+        """Refuses what contradicts itself, and a kind of failure that there is not."""
         prove_failures(self.failures)
+        if self.unbounded and self.ceiling is not None:
+            raise ValueError(f"unbounded and a ceiling of {self.ceiling}: give one of them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +176,10 @@ class TargetSpec:
     recognise: RecogniseSpec = dataclasses.field(default_factory=RecogniseSpec)
     suite: SuiteSpec = dataclasses.field(default_factory=SuiteSpec)
     folder: str = "."
+
+    def __post_init__(self) -> None:
+        """Refuses a name that is no folder's."""
+        prove_plain_name("name", self.name)
 
     @property
     def answers(self) -> bool:

@@ -12,9 +12,14 @@ from rich.text import Text
 from floodmark.core.suite import RowState, SuiteRow, SuiteTable
 from floodmark.report.live import BAR_CELLS, REDRAW_EVERY_S, LiveState, table
 from floodmark.report.suite_words import TITLES, name_words, note, result_words
-from floodmark.report.words import printable
+from floodmark.report.words import plural, printable
 
 BAD = "bold red"
+
+SILENT_S = 2.0
+"""A command that says nothing for longer seems to hang."""
+
+TELL_EVERY_S = 5.0
 
 
 class SuiteLive:
@@ -29,6 +34,7 @@ class SuiteLive:
         self._place = ""
         self._began_s = self._ends_s = clock()
         self._shown_s: float | None = None
+        self._has_said = False
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -43,6 +49,7 @@ class SuiteLive:
 
     def begin(self, row: SuiteRow, number: int, rows: int, left_s: float) -> None:
         """See `SuiteView.begin`."""
+        self._has_said = False
         self._began_s = self._clock()
         self._ends_s = self._began_s + left_s
         self._place = f"[{number:>{len(str(rows))}}/{rows}]"
@@ -52,7 +59,10 @@ class SuiteLive:
         self._show(None)
 
     def say(self, words: str) -> None:
-        """See `SuiteView.say`."""
+        """See `SuiteView.say`. Without a terminal the first words of a row are a line: the wait may take a minute."""
+        if self._live is None and not self._has_said:
+            self._line(f"{' ' * len(self._place)} {words}")
+        self._has_said = True
         self.update(LiveState(phase=words, elapsed_s=self._clock() - self._began_s))
 
     def update(self, state: LiveState) -> None:
@@ -96,9 +106,32 @@ def left_words(left_s: float) -> str:
     return f"about {minutes} min" if minutes >= 1 else "under a minute"
 
 
+class JudgingView:
+    """Says how far a suite is that is judged again, once that takes longer than a user waits in silence."""
+
+    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives monotonic seconds."""
+        self._console = console
+        self._clock = clock
+        self._next_s = clock() + SILENT_S
+
+    def tell(self, number: int, rows: int) -> None:
+        """`number` of so many rows are judged."""
+        now_s = self._clock()
+        if number < rows and now_s >= self._next_s:
+            self._next_s = now_s + TELL_EVERY_S
+            self.warn(f"judged {number} of {rows} runs again")
+
+    def warn(self, words: str) -> None:
+        """Writes a line."""
+        self._console.print(Text(printable(words)), soft_wrap=True)
+
+
 def plan_words(rows: tuple[SuiteRow, ...]) -> str:
-    """What lies ahead: ``46 runs for how many at once, 16 for how many per second``."""
+    """What lies ahead: ``62 runs: 46 for how many at once, 16 for how many per second``, or that nothing does."""
+    if not rows:
+        return "nothing is left to run"
     counts = {table: sum(row.table is table for row in rows) for table in SuiteTable}
     parts = [f"{number} for {TITLES[table].lower()}" for table, number in counts.items() if number]
-    total = sum(counts.values())
-    return f"{total} run{'s' * (total != 1)}: {', '.join(parts)}" if len(parts) > 1 else f"{total} runs"
+    total = plural(len(rows), "run")
+    return f"{total}: {', '.join(parts)}" if len(parts) > 1 else total

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from floodmark.analysis.suite import unlike_expected
 from floodmark.core.profile import BurstProfile
-from floodmark.core.suite import RowState, SuiteRecord, SuiteRow, SuiteTable
+from floodmark.core.suite import TIMEOUT_S, RowState, SuiteAsked, SuiteRecord, SuiteRow, SuiteTable
 from floodmark.report.memory_words import found_memory_words, memory_cell
 from floodmark.report.suite_tables import summary_words
 from floodmark.report.suite_words import (
@@ -42,9 +42,8 @@ LINE_CHARACTERS = 120
 """As all pages of the docs."""
 
 HOW_TO_READ = """\
-"Published" is the figure of the study that the row is of: two studies of Python web servers on macOS with 6 cores
-(rows F and A) and a throughput table made with wrk on a virtual machine with 4 cores (rows T). A row without one is a
-system that they did not have. The ratio is ours by theirs."""
+"Published" is the figure that a target's file quotes for the row of a study, which was made on another machine. A row
+without one is a system that no study had. The ratio is ours by theirs."""
 
 AT_ONCE = """\
 A number is a ceiling, and proven. `all` and `>=`: none was seen, since nobody waited behind those in service. `!`:
@@ -53,12 +52,12 @@ exceeds by one; behind a comma a second line inside the server. Memory is what o
 processes (RSS): one that runs, and one that waits inside; `-` where it cannot be told, `<` where there are several
 processes and what they share is counted in each."""
 
-PER_SECOND = """\
+PER_SECOND = f"""\
 Server and generator share the machine, so that a server that uses all cores competes with it. `failed` is the share of
-the requests that had an outcome. An answer that takes more than 2 s is a failure here, and its connection is closed;
-wrk, with which the published table was made, waits for it and counts it among the requests, though not in mean and
-max. So a system that cannot keep up has fewer answers here: the server spends its time on requests that nobody waits
-for any more."""
+the requests that had an outcome. An answer that takes more than {TIMEOUT_S:g} s is a failure here, and its connection
+is closed; wrk waits for it and counts it among the requests, though not in mean and max. So a system that cannot keep
+up has fewer answers here than in a table made with wrk: the server spends its time on requests that nobody waits for
+any more."""
 
 
 def suite_page(record: SuiteRecord, pictures: Mapping[str, str] | None = None) -> str:
@@ -74,7 +73,7 @@ def suite_page(record: SuiteRecord, pictures: Mapping[str, str] | None = None) -
         rows = in_order(row for row in record.rows if row.table is table)
         if any(row.found for row in rows):
             parts += [f"## {TITLES[table]}", f"{load_words(record, table)}.", words, make(rows)]
-    parts += ["## Target by target", *_targets(record.rows, pictures or {})]
+    parts += ["## Target by target", *_targets(record, pictures or {})]
     return "\n\n".join(map(_wrapped, parts)) + "\n"
 
 
@@ -156,13 +155,13 @@ def _fails(row: SuiteRow) -> str:
     return fails_words(row.found)
 
 
-def _targets(rows: Iterable[SuiteRow], pictures: Mapping[str, str]) -> Iterable[str]:
-    by_name = sorted(rows, key=lambda row: row.target)
+def _targets(record: SuiteRecord, pictures: Mapping[str, str]) -> Iterable[str]:
+    by_name = sorted(record.rows, key=lambda row: row.target)
     for name, group in groupby(by_name, key=lambda row: row.target):
-        yield from _target(name, list(group), pictures)
+        yield from _target(name, list(group), record.asked, pictures)
 
 
-def _target(name: str, rows: list[SuiteRow], pictures: Mapping[str, str]) -> Iterable[str]:
+def _target(name: str, rows: list[SuiteRow], asked: SuiteAsked, pictures: Mapping[str, str]) -> Iterable[str]:
     yield f"### {name}"
     for row in rows:
         yield _paragraph(row)
@@ -172,7 +171,7 @@ def _target(name: str, rows: list[SuiteRow], pictures: Mapping[str, str]) -> Ite
     about = [f"{title}: {words}" for title, words in (("Why", expect.why), ("What to change", expect.knob)) if words]
     if about:
         yield " ".join(about)
-    yield f"`{_command(rows[0])}`"
+    yield from dict.fromkeys(f"`{_command(row, asked)}`" for row in rows)
 
 
 def _paragraph(row: SuiteRow) -> str:
@@ -204,13 +203,23 @@ def _state(row: SuiteRow) -> str:
     return {RowState.FAILED: "Failed", RowState.NOT_RUN: "Not run"}.get(row.state, "Not yet measured")
 
 
-def _command(row: SuiteRow) -> str:
-    profile = row.profile
+def _command(row: SuiteRow, asked: SuiteAsked) -> str:
+    """What makes the row again, and with it the target's other rows of table b."""
+    profile, workers = row.profile, asked.workers if asked.workers > 1 else None
     if isinstance(profile, BurstProfile):
-        timeout = f" --timeout {profile.timeout_s:g}" if profile.timeout_s else ""
-        within = f" --within {profile.within_s:g}" if profile.within_s else ""
-        return f"floodmark run {row.target} --requests {profile.requests}{within} --hold {profile.hold_s:g}{timeout}"
-    return f"floodmark suite {row.target} --table b"
+        words = f"floodmark run {row.target}"
+        options = {
+            "--requests": profile.requests,
+            "--within": profile.within_s or None,
+            "--hold": profile.hold_s if row.request is None or row.request.holds else None,
+            "--timeout": profile.timeout_s,
+            "--workers": workers,
+        }
+    else:
+        words = f"floodmark suite {row.target} --table b"
+        options = {"--duration": profile.duration_s, "--workers": workers}
+    # Ten digits: a million requests are not 1e+06.
+    return " ".join([words, *(f"{name} {value:.10g}" for name, value in options.items() if value is not None)])
 
 
 def _sentence(words: str) -> str:

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from floodmark.analysis.suite import unlike_expected
+from floodmark.analysis.suite import says_something, unlike_expected
 from floodmark.core.run_folder import RunStatus
 from floodmark.core.suite import RowState, SuiteRecord, SuiteRow, SuiteTable
 from floodmark.report.suite_words import (
@@ -87,8 +87,10 @@ def _sorted(record: SuiteRecord) -> SuiteRecord:
 
 def summary_words(record: SuiteRecord) -> str:
     """All rows in one sentence: ``62 runs: 60 as expected, 1 not valid, 1 not run.``."""
+    fine = [row for row in record.rows if row.counts and not unlike_expected(row)]
     counts = {
-        "as expected": sum(row.counts and not unlike_expected(row) for row in record.rows),
+        "as expected": sum(map(says_something, fine)),
+        "measured, with nothing expected": sum(not says_something(row) for row in fine),
         "unlike what the target's file expects": sum(bool(unlike_expected(row)) for row in record.rows),
         "not valid": sum(row.found is not None and not row.found.valid for row in record.rows),
         "failed": sum(row.state is RowState.FAILED for row in record.rows),
@@ -102,6 +104,8 @@ def summary_words(record: SuiteRecord) -> str:
 def _end_words(record: SuiteRecord) -> str:
     if record.status is RunStatus.INTERRUPTED:
         return "INTERRUPTED. This is what was measured until then."
+    if record.status is RunStatus.FAILED:
+        return "CUT OFF by an error. This is what was measured until then."
     return "THE SUITE HAS NO END. It is still going on, or it was cut off."
 
 

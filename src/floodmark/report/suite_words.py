@@ -8,10 +8,12 @@ from floodmark.analysis.steady_sentence import amount, seconds_words
 from floodmark.analysis.suite import unlike_expected
 from floodmark.core.profile import ClosedProfile
 from floodmark.core.published import PublishedRate
-from floodmark.core.suite import RowState, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
+from floodmark.core.suite import TIMEOUT_S, RowState, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
 from floodmark.report.words import count, duration, kind_words, plural
 
 NOTHING = "-"
+
+USUAL_CONNECTIONS = PublishedRate(row="usual").connections
 
 TITLES = {
     SuiteTable.CONCURRENCY: "How many at once",
@@ -36,8 +38,8 @@ def unusual_words(row: SuiteRow) -> list[str]:
     unusual = []
     if row.rate is not None and row.rate.hold_s == 0:
         unusual.append("no sleep")
-    if isinstance(row.profile, ClosedProfile) and row.profile.connections != PublishedRate(row="").connections:
-        unusual.append(plural(row.profile.connections, "connection"))
+    if row.rate is not None and row.profile.most_connections != USUAL_CONNECTIONS:
+        unusual.append(plural(row.profile.most_connections, "connection"))
     return unusual
 
 
@@ -186,13 +188,36 @@ def load_words(record: SuiteRecord, table: SuiteTable) -> str:
             f"{plural(asked.requests, 'request')} at one instant, each held {duration(asked.hold_s)}, unless a target"
             " has a load of its own"
         )
-    cores = (
-        f". The study had 4 cores; here {record.host['cores']} carry server and load" if "cores" in record.host else ""
-    )
+    rows = [row for row in record.rows if row.table is table and not row.is_unread]
+    cores = f". Server and load share {record.host['cores']} cores" if "cores" in record.host else ""
     return (
-        f"2,000 connections for {duration(asked.duration_s)}, the next request when the last is answered; GET /health,"
-        f" which takes 100 ms; status 200 and a body with ok; 2 s for an answer (wrk counts later ones too){cores}"
+        f"{_connections_words(rows)} for {duration(asked.duration_s)}, the next request when the last is answered;"
+        f" {_request_words(rows)}; {duration(TIMEOUT_S)} for an answer{cores}"
     )
+
+
+def _connections_words(rows: Iterable[SuiteRow]) -> str:
+    """The number that all have, or that those have which no word says otherwise of."""
+    numbers = {row.profile.most_connections for row in rows}
+    if len(numbers) == 1:
+        return plural(numbers.pop(), "connection")
+    return f"{plural(USUAL_CONNECTIONS, 'connection')}, or as many as the row says,"
+
+
+def _request_words(rows: list[SuiteRow]) -> str:
+    """``GET /health, which takes 100 ms; status 200 and a body with ok``, as far as it is the same for all."""
+    requests = [row.request for row in rows if row.request is not None]
+    paths = {request.path.partition("?")[0] for request in requests}
+    answers = {(request.status, request.contains) for request in requests}
+    holds = {row.rate.hold_s for row in rows if row.rate and row.rate.hold_s}
+    words = f"GET {paths.pop()}" if len(paths) == 1 else "the request that a row's file names"
+    if len(holds) == 1:
+        no_sleep = any(row.rate and row.rate.hold_s == 0 for row in rows)
+        words += f", which takes {time_words(holds.pop())}{' unless the row says no sleep' if no_sleep else ''}"
+    if len(answers) == 1:
+        status, contains = answers.pop()
+        words += f"; status {status}{f' and a body with {contains}' if contains else ''}"
+    return words
 
 
 def explained(row: SuiteRow) -> str:

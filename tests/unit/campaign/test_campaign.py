@@ -119,6 +119,13 @@ def test_a_run_ends_when_the_manifest_says_so_and_leaves_nothing(tmp_path):
     assert stopped(shell)
 
 
+def test_what_the_agent_may_take_of_a_core_is_the_plans(tmp_path):
+    shell = shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE)))
+    run(shell, plan_in(tmp_path, cpu_budget_percent=5.0))
+    (agent,) = (job.command.argv for job in shell.jobs if job.command.argv[0] == "agent")
+    assert agent[agent.index("--cpu-budget") + 1] == "5.0"
+
+
 def test_a_run_that_the_master_gave_up_is_an_error_with_its_reason(tmp_path):
     program = FakeProgram(on_start=ends_as(RunStatus.FAILED, problems=("waited 15 s for an agent",)))
     shell = shell_with(master=program)

@@ -1,12 +1,20 @@
 """A suite's course with runs that are scripts: nothing that a row does can end it but the user."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
 
 from floodmark.campaign.suite import Suite
-from floodmark.core.errors import ClusterError, LimitError, MissingRuntimeError, RunFolderError, TargetError
+from floodmark.core.errors import (
+    ClusterError,
+    FolderInUseError,
+    LimitError,
+    MissingRuntimeError,
+    RunFolderError,
+    TargetError,
+)
 from floodmark.core.profile import BurstProfile
 from floodmark.core.run_folder import RunStatus
 from floodmark.core.suite import RowState, SuiteAsked, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
@@ -170,6 +178,13 @@ def test_a_bug_ends_the_suite_and_what_was_done_is_kept(tmp_path):
     assert (states(record), record.status) == ([RowState.DONE, RowState.PENDING], RunStatus.FAILED)
 
 
+def test_a_row_that_the_machine_refuses_something_is_a_row_that_failed(tmp_path):
+    script = Script(tmp_path, ape=OSError(28, "No space left on device", "hits.jsonl"))
+    record = script.run(record_of("ape", "bee"))
+    assert states(record) == [RowState.FAILED, RowState.DONE]
+    assert record.rows[0].reason == "[Errno 28] No space left on device: 'hits.jsonl'"
+
+
 def test_a_target_that_was_taken_away_is_not_run(script):
     record = script.run(record_of("ape"), specs={})
     assert record.rows[0].state is RowState.NOT_RUN
@@ -196,6 +211,26 @@ def test_a_folder_without_a_suite_or_with_one_of_another_format_is_refused(tmp_p
     (tmp_path / "suite.json").write_text('{"format": 99}')
     with pytest.raises(RunFolderError, match="of another format"):
         SuiteFolder(tmp_path).read()
+
+
+def test_a_folder_has_one_writer_and_another_is_told_which(tmp_path):
+    with (
+        SuiteFolder(tmp_path).held(),
+        pytest.raises(FolderInUseError, match=f"process {os.getpid()} is at work in it"),
+        SuiteFolder(tmp_path).held(),
+    ):
+        pass
+    with SuiteFolder(tmp_path).held():
+        pass
+
+
+def test_a_suite_of_an_earlier_version_is_read(tmp_path):
+    folder = SuiteFolder(tmp_path)
+    folder.write(record_of("ape"))
+    data = json.loads(folder.text())
+    del data["rows"][0]["request"], data["rows"][0]["expect"]["unbounded"]
+    (tmp_path / "suite.json").write_text(json.dumps(data))
+    assert folder.read() == record_of("ape")
 
 
 def test_a_new_suite_does_not_write_into_a_folder_that_has_something_in_it(tmp_path):

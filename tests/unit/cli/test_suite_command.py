@@ -1,18 +1,16 @@
-"""`floodmark suite`: what it refuses before anything is started, and what its exit code says."""
+"""`floodmark suite`: what it refuses before anything is started, and what it does where nothing can be."""
 
-from dataclasses import replace
+import json
 
 import pytest
 from typer.testing import CliRunner
 
 from floodmark.cli import app
-from floodmark.cli_suite import exit_code_of
-from floodmark.core.errors import UsageError
-from floodmark.core.profile import BurstProfile
-from floodmark.core.run_folder import RunStatus
-from floodmark.core.suite import RowState, SuiteAsked, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
-from floodmark.core.target import ExpectSpec
+from floodmark.core.errors import FolderInUseError, UsageError
+from floodmark.core.suite_folder import SuiteFolder
 from floodmark_deploy.zoo import FOLDER_VARIABLE
+
+MISSING = '[start]\ncommand = ["no-such"]\n[needs]\nexecutables = ["no-such"]\n'
 
 
 @pytest.fixture
@@ -46,47 +44,59 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_started(zoo, words, 
     assert not (zoo / "runs").exists()
 
 
-FOUND = SuiteFound(
-    sentence="",
-    invalid=(),
-    planned=10,
-    answered=10,
-    ceiling=4,
-    peak=4,
-    unit=None,
-    reused=None,
-    processes=None,
-    lines=(),
-    failures={},
-)
-ROW = SuiteRow(
-    table=SuiteTable.CONCURRENCY,
-    target="one",
-    profile=BurstProfile(requests=10, within_s=0.0, hold_s=2.0),
-    expect=ExpectSpec(ceiling=4),
-    state=RowState.DONE,
-    found=FOUND,
-)
-UNLIKE = replace(ROW, found=replace(FOUND, ceiling=5))
-INVALID = replace(ROW, found=replace(FOUND, ceiling=5, invalid=("released on time: late",)))
-FAILED = replace(ROW, state=RowState.FAILED, found=None)
-NOT_RUN = replace(ROW, state=RowState.NOT_RUN, found=None)
+def suite(*words):
+    return CliRunner().invoke(app, ["suite", *words])
 
 
-@pytest.mark.parametrize(
-    ("rows", "code"),
-    [
-        ([ROW], 0),
-        ([ROW, NOT_RUN], 0),
-        ([ROW, UNLIKE], 1),
-        ([ROW, FAILED], 1),
-        ([ROW, INVALID], 3),
-        ([ROW, INVALID, UNLIKE], 1),
-    ],
-)
-def test_the_exit_code_is_1_for_another_finding_and_3_for_a_run_that_does_not_count(rows, code):
-    record = SuiteRecord(
-        started_utc="2026-01-01T00:00:00+00:00", status=RunStatus.COMPLETE, asked=SuiteAsked(), rows=tuple(rows)
-    )
-    assert exit_code_of(record) == code
-    assert exit_code_of(replace(record, status=RunStatus.INTERRUPTED)) == 130
+def add(zoo, name, text):
+    (zoo / "zoo" / name).mkdir(exist_ok=True)
+    (zoo / "zoo" / name / "target.toml").write_text(text)
+
+
+def rows(folder):
+    return [(row["target"], row["state"]) for row in json.loads((folder / "suite.json").read_text())["rows"]]
+
+
+def test_a_suite_that_measured_nothing_exits_with_1_and_has_nothing_left_where_it_goes_on(zoo):
+    add(zoo, "one", MISSING)
+    done = suite("--out", "s")
+    assert (done.exit_code, rows(zoo / "s")) == (1, [("one", "not_run")])
+    assert "1 run, into s" in done.stderr
+    assert suite("--report", "s").exit_code == 1
+
+
+def test_an_unreadable_target_is_a_row_that_failed_only_where_it_was_asked_for_and_is_run_when_it_is_mended(zoo):
+    add(zoo, "one", MISSING)
+    add(zoo, "two", "[start")
+    assert suite("one", "--out", "alone").exit_code == 1
+    assert rows(zoo / "alone") == [("one", "not_run")]
+    done = suite("--out", "both")
+    assert rows(zoo / "both") == [("one", "not_run"), ("two", "failed")]
+    assert "two/target.toml: not valid TOML" in " ".join(done.stdout.split()).replace("- ", "-")
+    add(zoo, "two", MISSING)
+    suite("--resume", "both")
+    assert rows(zoo / "both") == [("one", "not_run"), ("two", "not_run")]
+
+
+def test_two_targets_of_one_name_are_refused_with_both_folders(zoo):
+    add(zoo, "two", 'name = "one"\n' + MISSING)
+    done = suite("one")
+    assert isinstance(done.exception, UsageError)
+    assert f"{zoo}/zoo/one and {zoo}/zoo/two are both named 'one'" in str(done.exception)
+    add(zoo, "three", MISSING)
+    assert suite("three", "--out", "s").exit_code == 1
+
+
+def test_a_folder_that_a_suite_is_at_work_in_is_only_read(zoo):
+    add(zoo, "one", MISSING)
+    suite("--out", "s")
+    before = (zoo / "s" / "suite.json").read_bytes()
+    add(zoo, "one", MISSING + "[expect]\nceiling = 3\n")
+    with SuiteFolder(zoo / "s").held():
+        done = suite("--resume", "s")
+        assert isinstance(done.exception, FolderInUseError)
+        done = suite("--report", "s")
+    assert (done.exit_code, (zoo / "s" / "suite.json").read_bytes()) == (1, before)
+    assert "is at work in it" in done.stderr
+    suite("--report", "s")
+    assert (zoo / "s" / "suite.json").read_bytes() != before

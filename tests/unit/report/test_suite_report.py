@@ -20,15 +20,16 @@ from floodmark.core.suite import (
     SuiteRow,
     SuiteTable,
 )
-from floodmark.core.target import ExpectSpec
+from floodmark.core.target import ExpectSpec, RequestSpec
 from floodmark.report.live import LiveState
-from floodmark.report.suite_live import SuiteLive, left_words
+from floodmark.report.suite_live import SuiteLive, left_words, plan_words
 from floodmark.report.suite_page import suite_page
 from floodmark.report.suite_tables import print_suite, summary_words
 from floodmark.report.suite_words import (
     at_once_words,
     fails_words,
     in_order,
+    load_words,
     published_at_once,
     result_words,
     run_by_words,
@@ -163,8 +164,71 @@ def test_the_last_sentence_counts_every_row_once():
     )
 
 
-def test_an_interrupted_suite_says_so_first():
-    assert printed(replace(RECORD, status=RunStatus.INTERRUPTED)).startswith("INTERRUPTED.")
+def test_what_was_measured_without_an_expectation_is_not_called_as_expected():
+    free = replace(BURST, target="mine", expect=ExpectSpec())
+    assert summary_words(replace(RECORD, rows=(BURST, free))) == (
+        "2 runs: 1 as expected, 1 measured, with nothing expected."
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [("interrupted", "INTERRUPTED."), ("failed", "CUT OFF"), ("running", "THE SUITE HAS NO END.")]
+)
+def test_a_suite_that_has_no_end_says_so_first(status, words):
+    assert printed(replace(RECORD, status=RunStatus(status))).startswith(words)
+
+
+def closed(connections=2_000, hold_s=0.1, path="/health", contains="ok"):
+    return replace(
+        CLOSED,
+        profile=replace(CLOSED.profile, connections=connections),
+        rate=replace(RATE, hold_s=hold_s, connections=connections),
+        request=RequestSpec(path=path, contains=contains),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (
+            [closed()],
+            (
+                "2,000 connections for 5 s, the next request when the last is answered; GET /health, which takes"
+                " 100 ms; status 200 and a body with ok; 2 s for an answer. Server and load share 2 cores"
+            ),
+        ),
+        (
+            [closed(), closed(hold_s=0.0, path="/health?hold={hold}"), closed(connections=25_000)],
+            (
+                "2,000 connections, or as many as the row says, for 5 s, the next request when the last is answered;"
+                " GET /health, which takes 100 ms unless the row says no sleep; status 200 and a body with ok;"
+                " 2 s for an answer. Server and load share 2 cores"
+            ),
+        ),
+        (
+            [closed(connections=50, hold_s=None, path="/mine", contains="")],
+            (
+                "50 connections for 5 s, the next request when the last is answered; GET /mine; status 200; 2 s for an"
+                " answer. Server and load share 2 cores"
+            ),
+        ),
+        (
+            [closed(path="/one", contains="x"), closed(hold_s=1.0)],
+            (
+                "2,000 connections for 5 s, the next request when the last is answered; the request that a row's file"
+                " names; 2 s for an answer. Server and load share 2 cores"
+            ),
+        ),
+    ],
+)
+def test_the_load_of_table_b_is_told_from_its_rows(rows, words):
+    assert load_words(replace(RECORD, rows=tuple(rows)), SuiteTable.THROUGHPUT) == words
+
+
+def test_a_page_says_of_no_study_what_its_rows_do_not_say():
+    page = one_line(suite_page(replace(RECORD, rows=(closed(50, None, "/mine"),))))
+    for word in ("macOS", "4 cores", "6 cores", "/health", "100 ms", "2,000 conn"):
+        assert word not in page
 
 
 @pytest.mark.parametrize(
@@ -262,6 +326,21 @@ def test_a_load_that_is_spread_is_in_the_command():
     assert "`floodmark run flask-dev-processes-10 --requests 10000 --within 10 --hold 5`" in page
 
 
+def test_a_command_has_the_options_that_the_row_had_and_each_is_there_once():
+    deaf = replace(
+        BURST,
+        request=RequestSpec(path="/slow"),
+        profile=BurstProfile(requests=1_000_000, within_s=0.0, hold_s=1.0, timeout_s=30.0),
+    )
+    rows = (deaf, closed(), replace(closed(), rate=replace(RATE, row="T2")))
+    rows = tuple(replace(row, target="mine") for row in rows)
+    page = suite_page(replace(RECORD, asked=SuiteAsked(workers=2), rows=rows))
+    assert [line for line in page.splitlines() if line.startswith("`floodmark")] == [
+        "`floodmark run mine --requests 1000000 --timeout 30 --workers 2`",
+        "`floodmark suite mine --table b --duration 5 --workers 2`",
+    ]
+
+
 def test_words_from_outside_are_no_markdown():
     page = suite_page(replace(RECORD, rows=(replace(BURST, found=replace(FOUND, sentence="a|b *c* <d> `e_f` _g_")),)))
     assert r"a\|b \*c\* \<d> `e_f` \_g\_" in page
@@ -272,12 +351,29 @@ def test_without_a_terminal_a_row_is_a_line_when_it_begins_and_one_when_it_ends(
     with SuiteLive(Console(file=file, width=80), clock=lambda: 0.0) as view:
         view.begin(BURST, 3, 12, 130.0)
         view.update(LiveState(phase="load is on", planned=10, released=5))
-        view.say("quiet")
         view.end(BURST)
     assert file.getvalue().splitlines() == [
         "[ 3/12] flask-dev-processes-10: how many at once; about 2 min left",
         "        10 at once (F6: 10)",
     ]
+
+
+def test_without_a_terminal_the_wait_before_a_row_is_one_line():
+    file = io.StringIO()
+    with SuiteLive(Console(file=file, width=80), clock=lambda: 0.0) as view:
+        for _ in range(2):
+            view.begin(BURST, 1, 2, 10.0)
+            view.say("812 closed connections are giving their ports back")
+            view.say("790 closed connections are giving their ports back")
+    lines = file.getvalue().splitlines()
+    assert lines[1::2] == ["      812 closed connections are giving their ports back"] * 2
+
+
+def test_what_lies_ahead_is_said_in_numbers_that_fit():
+    assert plan_words((BURST,)) == "1 run"
+    assert plan_words((BURST, BURST)) == "2 runs"
+    assert plan_words((BURST, CLOSED)) == "2 runs: 1 for how many at once, 1 for how many per second"
+    assert plan_words(()) == "nothing is left to run"
 
 
 def test_on_a_terminal_the_row_under_way_is_redrawn_and_the_one_that_is_done_stays():
