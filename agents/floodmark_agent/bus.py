@@ -6,6 +6,7 @@ than it is told to, and reconnecting is ZeroMQ's own.
 
 import contextlib
 import logging
+import struct
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +14,9 @@ from typing import Any
 
 import msgpack
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from floodmark.core.bus_keys import NodeKeys
-from floodmark.core.codec import field_types
+from floodmark.core.codec import to_table
 from floodmark.core.errors import UsageError, WireError
 
 _LOG = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ MESSAGE_BYTES = 1 << 20
 """The longest message taken in; the master's to an agent have a few hundred bytes."""
 # Few, so that what cannot be sent waits in the outbox, where it is counted.
 _SEND_QUEUE_MESSAGES = 64
-_LINGER_MS = 200
+# For what was handed over at the end, on a slow link; without a connection nothing waits to leave.
+_LINGER_MS = 2000
 # The same as Locust gives its own sockets (locust/rpc/zmqrpc.py).
 _KEEPALIVE_IDLE_S = 30
 # After some refusals ZeroMQ gives a connection up: this often another is begun.
@@ -35,6 +36,9 @@ _REFUSALS = {
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "one of master and agent has no key, or that is no master",
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "it hung up: it has other keys, or one of both has none",
 }
+# Of a monitor's message the first frame: event, value (zmq_socket_monitor(3)). pyzmq's own reader of these brings in
+# asyncio, which an agent has no other use for and would pay for in memory.
+_EVENT = struct.Struct("=Hi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,9 @@ class Bus:
         self._context = zmq.Context()
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         self._configure(keys)
-        self._monitor: zmq.Socket[bytes] = self._socket.get_monitor_socket(sum(_REFUSALS))
+        self._monitor: zmq.Socket[bytes] = self._socket.get_monitor_socket(
+            sum(_REFUSALS) | zmq.EVENT_HANDSHAKE_SUCCEEDED
+        )
         self._refused_s: float | None = None
         self._said: set[zmq.Event] = set()
         self._endpoint = f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
@@ -92,15 +98,19 @@ class Bus:
         return True
 
     def close(self, *, at_once: bool = False) -> None:
-        """Closes; what has been handed over has a fifth of a second to leave, or none."""
+        """Closes; what has been handed over has two seconds to leave, or none."""
         self._context.destroy(linger=0 if at_once else _LINGER_MS)
 
     def _mind_refusals(self) -> None:
         """Says once why the master does not let this agent in, and knocks again after a while."""
         while self._monitor.poll(0):
-            kind = zmq.Event(parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))["event"])
-            self._refused_s = self._refused_s or self._clock()
-            if kind in _REFUSALS and kind not in self._said:
+            kind = zmq.Event(_EVENT.unpack(self._monitor.recv_multipart(zmq.NOBLOCK)[0])[0])
+            if kind not in _REFUSALS:
+                self._refused_s = None  # let in since: ZeroMQ knocks by itself, too
+                continue
+            if self._refused_s is None:
+                self._refused_s = self._clock()
+            if kind not in self._said:
                 self._said.add(kind)
                 _LOG.warning("the master does not let this agent in: %s; trying on, see --keys", _REFUSALS[kind])
         if self._refused_s is not None and self._clock() - self._refused_s >= _REFUSED_RETRY_S:
@@ -131,7 +141,7 @@ class Bus:
 
 def pack(kind: str, record: Any, identity: str) -> bytes:
     """A message with a record of ``floodmark.core`` as its data."""
-    packed: bytes = msgpack.packb((kind, record, identity), default=_table)
+    packed: bytes = msgpack.packb((kind, record, identity), default=to_table)
     return packed
 
 
@@ -146,8 +156,3 @@ def unpack(frames: list[bytes]) -> tuple[str, Any]:
     if not isinstance(message, list) or len(message) != 3 or not isinstance(message[0], str):  # noqa: PLR2004  type, data, node id
         raise WireError(f"a message from the master is no tuple of type, data and node id: {message!r:.60}")
     return message[0], message[1]
-
-
-def _table(record: Any) -> dict[str, Any]:
-    """What `floodmark.core.codec.to_plain` makes of one record; msgpack asks for it record by record, and is faster."""
-    return {name: getattr(record, name) for name in field_types(type(record))}

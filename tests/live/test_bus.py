@@ -3,6 +3,7 @@
 One keyed and one plain cluster are started once each; the strangers come to both before and while a load is on.
 """
 
+import re
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import msgpack
 import pytest
 import zmq
 from command import TIMEOUT_S, free_port, manifest, own_server, run_folder, started, wait_until
+from zmq.utils.monitor import parse_monitor_message
 
 from floodmark.core import messages
 from floodmark.core.bus_keys import AGENT, WORKER, read_node_keys
@@ -29,6 +31,7 @@ LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 LOCUST = (sys.executable, "-m", "locust", "-f", str(LOCUSTFILES / "closed.py"))
 LOAD = ("--connections", "4", "--duration", "4", "--path", "/", "--hold", "0.1", "--judge", "no")
 HUNDRED_MEGABYTES = 100_000_000
+ENDED = (zmq.EVENT_DISCONNECTED,)
 
 
 class Cluster:
@@ -142,9 +145,13 @@ def run_keyed(cwd):
         cluster.start_agent("agent-without")
         cluster.start_worker("worker", keys=cwd / "ours")
         cluster.until_on()
-        with stranger(cluster.bus_address, "no key") as own:
+        with (
+            stranger(cluster.bus_address, "no key") as own,
+            own.get_monitor_socket(zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED) as fate,
+        ):
             own.send(word("client_ready", "2", "no key"))
-            wait_until(lambda: cluster.named("has no key"), "no key")
+            # The log has named such a one before: that this one was there is counted, and seen at its own end.
+            wait_until(lambda: fate.poll(0) and parse_monitor_message(fate.recv_multipart())["event"] in ENDED, "no")
         for words, pair, master in (
             ("has a key that is none of this cluster's", other, worker.master),
             ("holds the key of another master", worker, other.master),
@@ -190,7 +197,7 @@ def run_plain(cwd):
             own.send(word(messages.HITS, {"number": 1, "rows": [[1, 2, 3]]}, "odd"))
             own.send(word(messages.DONE, 7, "odd"))
             cluster.until_named("sent a message of an unknown type")
-            cluster.until_named("sent a logs that cannot be handled")
+            cluster.until_named("('odd') sent a logs and is no worker of this master")
             cluster.until_named(f"sent a {messages.HELLO} of another form")
         nobody.send(word("client_ready", "2", "nobody's worker"))  # Locust spreads its users anew
         return cluster, cluster.master.wait(timeout=60)
@@ -213,6 +220,8 @@ def test_the_result_of_a_run_names_the_strangers(keyed):
     # Their connections are ended so soon that on a busy machine nobody sees from where they came.
     for words in ("has no key", "the key of another master"):
         assert any(words in line for line in found), found
+    counts = [re.search(r"\((\d+) times\)$", line) for line in found if "has no key" in line]
+    assert sum(int(count[1]) if count else 1 for count in counts) >= 3, found  # before, the agent, and during the load
     build_report(RunFolder(folder))
     assert "A stranger on the bus, who was not heard" in (folder / "report.html").read_text()
 
@@ -224,7 +233,7 @@ def test_a_run_on_a_plain_bus_goes_on_and_counts_whatever_is_sent(plain):
     assert (code, found["status"], found["problems"]) == (0, "complete", []), cluster.printed("master")
     assert build_report(RunFolder(folder)).document.validity.ok
     assert len(found["strangers"]) >= 8
-    for words in ("nobody's worker said that it is a worker", f"{messages.HITS} and is no worker of this run"):
+    for words in ('("nobody\'s worker") said that it is a worker', f"{messages.HITS} and is no worker of this run"):
         assert any(words in line for line in found["strangers"]), found["strangers"]
 
 
@@ -252,9 +261,10 @@ def test_a_master_that_may_not_listen_says_so_in_one_line(tmp_path, words, said)
     assert "Traceback" not in done.stderr
 
 
-def test_the_guarded_sockets_keep_what_they_promise():
-    parts = Path(__file__).with_name("bus_parts.py")
-    done = subprocess.run([sys.executable, str(parts)], capture_output=True, text=True, timeout=120, check=False)
+@pytest.mark.parametrize("parts", ["bus_parts.py", "bus_flood_parts.py", "bus_names_parts.py"])
+def test_the_guarded_sockets_keep_what_they_promise(parts):
+    command = [sys.executable, str(Path(__file__).with_name(parts))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.endswith("all kept\n"), done.stdout + done.stderr
 
 
@@ -282,6 +292,35 @@ def test_an_agent_knocks_until_the_master_has_its_keys(tmp_path):
             wait_until(send, "the agent to be let in")
             assert master.poll(10_000)
             assert msgpack.loads(master.recv_multipart()[1])[0] == "hello"
+    finally:
+        bus.close(at_once=True)
+
+
+def test_an_agent_that_was_refused_once_keeps_the_connection_that_it_has_since(tmp_path):
+    make_keys(tmp_path)
+    port, now_s = free_port(LOOPBACK), [0.0]
+    bus = Bus(LOOPBACK, port, clock=lambda: now_s[0], keys=read_node_keys(tmp_path, AGENT))
+    try:
+        # One that hangs up: ZeroMQ goes on knocking by itself.
+        with socket.create_server((LOOPBACK, port)) as hangs_up:
+            hangs_up.settimeout(TIMEOUT_S)
+
+            def refused():
+                hangs_up.accept()[0].close()
+                return not bus.send("hello", {}) and bus._refused_s is not None
+
+            wait_until(refused, "the refusal")
+        with zmq.Context() as context, context.socket(zmq.ROUTER) as master:
+            master.setsockopt(zmq.LINGER, 0)
+            master.setsockopt(zmq.CURVE_SERVER, 1)
+            secret = (tmp_path / "master.toml").read_text().partition('secret = "')[2].partition('"')[0]
+            master.setsockopt(zmq.CURVE_SECRETKEY, secret.encode())
+            wait_until(lambda: binds(master, port), "the port")
+            wait_until(lambda: bus._socket.poll(0, zmq.POLLOUT), "ZeroMQ's own knocking to be heard")
+            now_s[0] += 3600.0
+            bus._mind_refusals()  # as when the send queue is full for a moment, an hour later
+            assert bus.send("hello", {}), "it has given up a connection that stood"
+            assert master.poll(10_000)
     finally:
         bus.close(at_once=True)
 

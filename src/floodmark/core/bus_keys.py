@@ -63,6 +63,21 @@ class NodeKeys:
     master: str
 
 
+def why_not_private(mode: int, owner: int, reader: int) -> str | None:
+    """Why a file of keys is not its reader's alone, and what to do with it (its path follows); None where it is.
+
+    `mode` is of its stat, `owner` and `reader` are user ids. Its group may read it: systemd's credentials are so where
+    they are given by an access list.
+    """
+    if mode & 0o007:
+        return "every user of this host may read or write it, and it holds a secret: chmod 600"
+    if mode & 0o020:
+        return "its group may write it, and it says whom to trust: chmod 600"
+    if owner not in (reader, 0) and reader != 0:
+        return f"belongs to another user (uid {owner}), who may change it: sudo chown $USER"
+    return None
+
+
 def keys_file(role: str) -> str:
     """The file's name in the folder of a cluster's keys."""
     return f"{role}.toml"
@@ -132,16 +147,17 @@ def _write(path: Path, text: str) -> None:
 def _read(place: Path, role: str) -> tuple[Path, dict[str, Any]]:
     path = place / keys_file(role) if place.is_dir() else place
     try:
-        others = path.stat().st_mode & 0o007
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            data = tomllib.load(file)
     except FileNotFoundError:
         raise UsageError(f"{path}: is not there; `floodmark keys FOLDER` makes a cluster's keys") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:  # TOML's own, and what is no UTF-8
         raise UsageError(f"{path}: is no file of keys: {error}") from None
-    if others:
-        raise UsageError(f"{path}: every user of this host may read it, and it holds a secret: chmod 600 {path}")
+    if trouble := why_not_private(status.st_mode, status.st_uid, os.geteuid()):
+        raise UsageError(f"{path}: {trouble} {path}")
     if data.get("role") != role:
         raise UsageError(f"{path}: has the keys of role {data.get('role')!r}; here those of the {role} are needed")
     return path, data

@@ -11,22 +11,23 @@ import gevent
 
 from floodmark.core import messages
 from floodmark.core.codec import to_plain
-from floodmark.core.errors import FloodmarkError, InterruptedRunError, WireError
+from floodmark.core.errors import ClusterError, FloodmarkError, InterruptedRunError, WireError
 from floodmark.core.messages import Beat, Done, HitRows, Ready, Seconds
 from floodmark.core.profile import SearchProfile, prove_workers
 from floodmark.core.run_folder import PULSES, SECONDS, WORKERS, RunStatus
 from floodmark.load.agent_watch import AgentWatch
 from floodmark.load.clock_round import ClockRound
 from floodmark.load.course import Course
+from floodmark.load.doorkeeper import UNKNOWN
 from floodmark.load.inbox import Inbox, Letter
 from floodmark.load.judging import Found
 from floodmark.load.options import LoadOptions
-from floodmark.load.patience import LOOK_EVERY_S, Patience
+from floodmark.load.patience import GATHER_TIMEOUT_S, LOOK_EVERY_S, Patience
 from floodmark.load.roster import Roster
 from floodmark.load.run_log import RunLog
 from floodmark.load.search import Search
 from floodmark.load.squad import Squad, is_silent
-from floodmark.load.strangers import STRANGERS
+from floodmark.load.strangers import LEFT_OUT, STRANGERS, one_line, shown
 
 logger = logging.getLogger(__name__)
 
@@ -170,16 +171,19 @@ class Conductor:
             "every connected worker to start",
         )
         for client in clients.ready:
-            STRANGERS.note(client.id, "said that it is a worker and was not heard again")
+            words = "said that it is a worker and was not heard again"
+            STRANGERS.note(UNKNOWN.host, words, name=client.id)
         return Squad(clients)
 
     def _gather_agents(self, options: LoadOptions) -> None:
+        if self._patience.holds(lambda: len(self._roster.agents()) >= options.agents, GATHER_TIMEOUT_S):
+            return
         what = "an agent" if options.agents == 1 else f"{options.agents} agents"
-        self._patience.until(
-            lambda: len(self._roster.agents()) >= options.agents,
-            f"{what}: start `floodmark-agent --port {options.address.port}` on the target's host,"
-            " or measure from this side only with --expect-agents 0",
+        start = (
+            f"start `floodmark-agent --port {options.address.port}` on the target's host,"
+            " or measure from this side only with --expect-agents 0"
         )
+        raise ClusterError(f"waited {GATHER_TIMEOUT_S:g} s for {what}: {'; '.join(self._roster.refusals()) or start}")
 
     def _tend_agents(self) -> None:
         """For as long as the process lives: an agent is lost between runs, too."""
@@ -206,18 +210,21 @@ class Conductor:
             if letter.sender in self._squad.names:
                 reader(letter)
             else:
-                STRANGERS.note(letter.sender, f"sent a {letter.kind} and is no worker of this run")
+                noted = LEFT_OUT if letter.sender in self._runner.clients else STRANGERS
+                words = f"sent a {letter.kind} and is no worker of this run"
+                noted.note(letter.peer.host, words, name=letter.sender, port=letter.peer.port)
 
         return read
 
     def _note_ready(self, letter: Letter) -> None:
         ready = letter.read(Ready)
         if self._is_under_way(ready.number):
-            self._squad.ready[ready.worker] = ready
+            self._squad.ready[self._name(letter, ready.worker)] = ready
 
     def _keep_pulse(self, letter: Letter) -> None:
         beat = letter.read(Beat)
         if self._is_under_way(beat.number):
+            self._name(letter, beat.pulse.worker)
             self._keep(PULSES, [beat.pulse])
 
     def _keep_hits(self, letter: Letter) -> None:
@@ -235,12 +242,19 @@ class Conductor:
         if not self._is_under_way(done.number):
             return
         report = done.report
-        self._squad.done[report.worker] = report
+        self._squad.done[self._name(letter, report.worker)] = report
         self._keep(WORKERS, [report])
         if done.problem:
-            self._add_problems(f"{report.worker}: {done.problem}")
+            self._add_problems(f"{report.worker}: {one_line(done.problem)}")
         elif report.cut and not self._patience.cut_asked:
             self._add_problems(f"{report.worker} ended before its time")
+
+    def _name(self, letter: Letter, said: str) -> str:
+        """The sender's name in this run. Raises `WireError` where it speaks for another."""
+        name = self._squad.names[letter.sender]
+        if said != name:
+            raise WireError(f"it is {name} and speaks for {shown(said)}")
+        return name
 
     def _is_under_way(self, number: int) -> bool:
         """The load of this number is: a worker that overran may still speak of the one before."""
@@ -268,4 +282,5 @@ class Conductor:
 
 
 def _name_stranger(letter: Letter, error: WireError) -> None:
-    STRANGERS.note(letter.sender, f"sent a {letter.kind} of another form", detail=letter.reason(error))
+    words = f"sent a {letter.kind} of another form"
+    STRANGERS.note(letter.peer.host, words, name=letter.sender, port=letter.peer.port, detail=letter.reason(error))

@@ -8,9 +8,10 @@ is kept waiting by a busy hub. No lock, no logging and no gevent in it, since th
 
 import _socket
 import contextlib
+import errno
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, NamedTuple
@@ -28,6 +29,13 @@ ZAP_FRAMES = 7
 """Version, request id, domain, address, identity, mechanism, and CURVE's one credential: the public key."""
 
 KEY_SHOWN = 8
+
+PAUSE_S = 0.1
+"""After trouble, before the next try: what fails at once must not fill the log."""
+_OVER = (zmq.ETERM, errno.ENOTSOCK)
+"""The process, or the socket, is over."""
+# gevent's own of these would make a hub in the thread, which nobody runs.
+_sleep, _close = get_original("time", "sleep"), get_original("os", "close")
 
 NO_KEY = "has no key, or speaks another language than ZeroMQ's"
 NO_KEY_NEEDED = "has a key, and this bus has none, or it speaks another language than ZeroMQ's"
@@ -66,11 +74,12 @@ class Caller:
 class Doorkeeper:
     """One for each bound socket, from before it is bound until it is closed."""
 
-    def __init__(self, socket: Any, keys: MasterKeys | None, tell: Callable[[Caller, str | None], None]) -> None:
+    def __init__(self, socket: Any, keys: MasterKeys | None, tell: Callable[[Caller | None, str | None], None]) -> None:
         """`socket` is the server's, not bound yet.
 
-        `tell` is told of each connection that is over, with why it was not let in; None for one that was. It is called
-        in the thread: it may only hand over and return.
+        `tell` is told of each connection that is over, with why it was not let in; None for one that was. Without a
+        connection it is told of trouble in the thread, and with None twice that the thread is over, once `close` was
+        called. It is called in the thread: it may only hand over and return.
         """
         self._socket = socket
         self._keys = keys
@@ -99,17 +108,36 @@ class Doorkeeper:
         poller = zmq.Poller()
         poller.register(self._monitor, zmq.POLLIN)
         poller.register(self._zap, zmq.POLLIN)
-        # At the end of the context both raise: the process, or the socket, is over.
-        with contextlib.suppress(zmq.ZMQError):
-            watching = True
-            while watching:
-                ready = dict(poller.poll())
-                if self._monitor in ready:
-                    watching = self._see(parse_monitor_message(self._monitor.recv_multipart()))
-                if self._zap in ready:
-                    self._zap.send_multipart(self._answer(self._zap.recv_multipart()))
+        watching = True
+        while watching:
+            try:
+                watching = self._serve(dict(poller.poll()))
+            except Exception as error:  # noqa: BLE001 - without this thread nobody can join
+                if isinstance(error, zmq.ZMQError) and error.errno in _OVER:
+                    break
+                self._tell(None, f"{error!r:.200}")
+                _sleep(PAUSE_S)
         self._monitor.close(linger=0)
         self._zap.close(linger=0)
+        if not watching:
+            self._tell(None, None)
+
+    def _serve(self, ready: dict[Any, int]) -> bool:
+        """Sees to what has come; False at the end. A question is answered first: without that no other is heard."""
+        if self._zap in ready:
+            self._zap.send_multipart(self._reply(self._zap.recv_multipart()))
+        if self._monitor in ready:
+            return self._see(parse_monitor_message(self._monitor.recv_multipart()))
+        return True
+
+    def _reply(self, question: list[bytes]) -> list[bytes]:
+        """The answer, be it that there is none."""
+        try:
+            return self._answer(question)
+        except Exception as error:  # noqa: BLE001 - likewise
+            self._tell(None, f"{error!r:.200}")
+            request = question[1] if len(question) > 1 else b""
+            return [ZAP_VERSION, request, b"500", b"the master cannot say", b"", b""]
 
     def _see(self, event: Any) -> bool:
         """Takes one event in; False at the last."""
@@ -155,15 +183,40 @@ class Doorkeeper:
         return [ZAP_VERSION, request, b"200", b"", role.encode(), b""]
 
 
+def hang_up(caller: Caller) -> None:
+    """Ends a connection that ZeroMQ owns, if it still is that one: ZeroMQ then takes it for ended by its peer."""
+    with contextlib.suppress(OSError), _copy_of(caller.descriptor) as connection:
+        if caller.peer.port and _far_end(connection) == caller.peer:
+            connection.shutdown(_socket.SHUT_RDWR)
+
+
 def _peer_of(descriptor: int) -> Peer:
-    """Address and port at the other end of a connection that ZeroMQ owns."""
-    with contextlib.suppress(OSError):
-        # A copy, of the unpatched kind: to close it does nothing to ZeroMQ's.
-        connection = _socket.socket(fileno=os.dup(descriptor))
-        try:
-            host, port = connection.getpeername()[:2]
-        finally:
-            connection.close()
-        host = host.removeprefix("::ffff:")
-        return Peer(f"[{host}]" if ":" in host else host, str(port))
+    """Address and port at the other end of a connection that ZeroMQ owns.
+
+    It may be over, and its descriptor another's: of what is no TCP connection nothing is said.
+    """
+    with contextlib.suppress(OSError), _copy_of(descriptor) as connection:
+        return _far_end(connection)
     return UNKNOWN
+
+
+@contextlib.contextmanager
+def _copy_of(descriptor: int) -> Iterator[Any]:
+    """A socket of the unpatched kind on a copy of the descriptor, which is closed in any case."""
+    copy = os.dup(descriptor)
+    try:
+        connection = _socket.socket(fileno=copy)
+        try:
+            yield connection
+        finally:
+            connection.detach()
+    finally:
+        _close(copy)
+
+
+def _far_end(connection: Any) -> Peer:
+    if connection.family not in (_socket.AF_INET, _socket.AF_INET6):
+        return UNKNOWN
+    host, port = connection.getpeername()[:2]
+    host = host.removeprefix("::ffff:")
+    return Peer(f"[{host}]" if ":" in host else host, str(port))
