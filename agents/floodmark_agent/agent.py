@@ -8,17 +8,20 @@ from typing import Any
 from floodmark.core import messages
 from floodmark.core.codec import from_plain
 from floodmark.core.errors import TargetError, WireError
-from floodmark.core.messages import Fetch, Hello, Mark, Ping, Pong, Watch, Watching, Welcome
+from floodmark.core.messages import Fetch, Hello, Mark, Ping, Pong, Rest, Watch, Watching, Welcome
 from floodmark.core.sample import Sample
 from floodmark_agent.budget import Budget, DumpPace
 from floodmark_agent.bus import Incoming
-from floodmark_agent.contact import Contact, Link
+from floodmark_agent.connection import Link
+from floodmark_agent.contact import Contact
 from floodmark_agent.vigil import EVERY_BLOCK, Vigil, Watched
 
 _LOG = logging.getLogger(__name__)
 
 FORSAKEN_S = 600.0
 """A watch whose master has been silent for so long ends: that one does not come back for it, or begins another."""
+HAND_OVER_S = 5.0
+"""For what is handed over at the end, on a link that takes it slowly; a service's stop has more time than that."""
 # The longest wait for a message: how soon a signal to stop is seen.
 _WAIT_S = 0.1
 # Below, the loop could do nothing else; above, a run has nothing to show.
@@ -79,7 +82,7 @@ class Agent:
             messages.WELCOME: lambda: self._welcome(self._read(Welcome, incoming)),
             messages.PING: lambda: self._pong(self._read(Ping, incoming), incoming.received_s),
             messages.WATCH: lambda: self._watch(self._read(Watch, incoming)),
-            messages.REST: self._rest,
+            messages.REST: lambda: self._end(None if incoming.data is None else self._read(Rest, incoming)),
             messages.MARK: lambda: self._mark(self._read(Mark, incoming)),
             messages.FETCH: lambda: self._fetch(self._read(Fetch, incoming)),
         }
@@ -163,6 +166,11 @@ class Agent:
         if vigil is not None and vigil.number == fetch.number:
             self._link.send(messages.CHUNK, vigil.chunk(fetch))
 
+    def _end(self, rest: Rest | None) -> None:
+        """Rests, but not from a watch that has begun since the word was sent."""
+        if rest is None or (self._vigil is not None and self._vigil.number == rest.watch):
+            self._rest()
+
     def _rest(self) -> None:
         """Takes a last sample, and stops sampling; what was measured can be fetched."""
         if self._vigil is None or self._vigil.is_resting:
@@ -172,13 +180,21 @@ class Agent:
         _LOG.info("resting")
 
     def _hand_over(self) -> None:
-        """Sends what nobody has asked for yet: who is told to stop is not there to be asked after the load."""
-        vigil = self._vigil
+        """Sends what nobody has asked for yet: who is told to stop is not there to be asked after the load.
+
+        The last part says that it is the last one. Of a master that is gone nobody waits for it.
+        """
+        vigil, end_s = self._vigil, self._clock() + HAND_OVER_S
         while vigil is not None:
             chunk = vigil.chunk(Fetch(number=vigil.number, first=vigil.series.first, blocks=EVERY_BLOCK))
-            if not chunk.blocks or not self._link.send(messages.CHUNK, chunk):
+            if self._link.send(messages.CHUNK, chunk):
+                vigil.series.forget(vigil.series.taken - chunk.left)
+                if not chunk.left:
+                    return
+            elif not chunk.blocks or self._clock() >= end_s or not self._contact.is_heard:
                 return
-            vigil.series.forget(vigil.series.taken - chunk.left)
+            elif (incoming := self._link.receive(_WAIT_S)) is not None:
+                self._contact.heard(incoming.received_s)
 
     def _watch_number(self) -> int | None:
         return None if self._vigil is None or self._vigil.is_resting else self._vigil.number

@@ -83,11 +83,15 @@ class Collector:
 
     def limits(self) -> TargetLimits | None:
         """The limits in force; None where the target's first process is not known."""
-        root = self._target.root
+        root, pids = self._target.root, self._target.pids
         if root is None:
             return None
+
+        def read() -> TargetLimits:
+            return read_limits(root, self._proc, CGROUPS, target=pids)
+
         try:
-            return inside(self._network_pid, lambda: read_limits(root, self._proc, CGROUPS), self._proc)
+            return inside(self._network_pid, read, self._proc)
         except OSError:
             return None
 

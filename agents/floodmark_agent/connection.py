@@ -8,13 +8,13 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from floodmark_agent.bus import Incoming
+from floodmark_agent.bus import Bus, Incoming
 
 _LOG = logging.getLogger(__name__)
 
 
-class Closable(Protocol):
-    """One connection to the master."""
+class Link(Protocol):
+    """The bus as the agent needs it."""
 
     def receive(self, timeout_s: float) -> Incoming | None:
         """The next message, or None after `timeout_s`."""
@@ -22,14 +22,14 @@ class Closable(Protocol):
     def send(self, kind: str, record: Any) -> bool:
         """Sends, or says that it cannot now."""
 
-    def close(self, *, at_once: bool = False) -> None:
-        """Closes; `at_once`: without waiting for what has not left yet."""
+    def renew(self) -> None:
+        """Begins another connection in place of this one."""
 
 
 class Connection:
     """A link to the master that can be renewed."""
 
-    def __init__(self, open_bus: Callable[[], Closable]) -> None:
+    def __init__(self, open_bus: Callable[[], Bus]) -> None:
         """`open_bus` begins to connect, with a new identity each time."""
         self._open_bus = open_bus
         self._bus = open_bus()

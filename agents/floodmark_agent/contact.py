@@ -3,33 +3,21 @@
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
 
 from floodmark.core import messages
 from floodmark.core.messages import WIRE_VERSION, Hello, Welcome
-from floodmark_agent.bus import Incoming
+from floodmark_agent.connection import Link
 
 _LOG = logging.getLogger(__name__)
 
 HELLO_EVERY_S = 1.0
+HEARD_S = 2.5
+"""Two hellos without an answer: whether the master is there is not known."""
 SILENT_S = 5.0
 """Five hellos without an answer: the connection is given up and another begun, in case it is dead."""
 _RENEW_MOST_S = 30.0
 # How soon a hello that no master was there for is said again.
 _RETRY_S = 0.1
-
-
-class Link(Protocol):
-    """The bus as the agent needs it."""
-
-    def receive(self, timeout_s: float) -> Incoming | None:
-        """The next message, or None after `timeout_s`."""
-
-    def send(self, kind: str, record: Any) -> bool:
-        """Sends, or says that it cannot now."""
-
-    def renew(self) -> None:
-        """Begins another connection in place of this one."""
 
 
 class Contact:
@@ -58,6 +46,11 @@ class Contact:
             self._note_silence()
         sent = self._link.send(messages.HELLO, replace(self._hello, watch=watch))
         self.due_s = now_s + (HELLO_EVERY_S if sent else _RETRY_S)
+
+    @property
+    def is_heard(self) -> bool:
+        """The master has answered one of the last hellos."""
+        return self._clock() - self.heard_s < HEARD_S
 
     def heard(self, at_s: float) -> None:
         """Something came from the master."""

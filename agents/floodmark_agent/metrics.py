@@ -5,23 +5,31 @@ target anew, at most once a second; the deepest line since the scrape before is 
 between, where it was watching.
 """
 
+import io
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from floodmark.core.errors import TargetError, UsageError, WireError
+from floodmark.core.errors import FloodmarkError, TargetError, WireError
 from floodmark.core.sample import ConnectionCounts, ListenerSample, Sample
 from floodmark_agent.sampler import Glance
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _LOG = logging.getLogger(__name__)
 
 PATH = "/metrics"
 LOOK_EVERY_S = 1.0
 """Scrapes that come faster are answered with the same text: what a stranger asks for must not cost."""
-_CLIENT_TIMEOUT_S = 2.0
+CLIENT_TIMEOUT_S = 2.0
+"""For a whole request, however it comes."""
+CLOSE_TIMEOUT_S = 2 * CLIENT_TIMEOUT_S + 1.0
+"""A request and its answer, and the server's own look at whether it is to end."""
 _PLACES = ("accept_queue", "unread", "read", "half_open", "abandoned", "closing", "time_wait", "stuck")
 
 
@@ -42,7 +50,7 @@ class Metrics:
     """Serves one address until `close`."""
 
     def __init__(self, address: tuple[str, int], *, open_target: Callable[[], Scraped]) -> None:
-        """Binds and begins to serve. Raises `UsageError` where the address cannot be had."""
+        """Binds and begins to serve. Raises `FloodmarkError` where the address cannot be had, now or ever."""
         self._open_target = open_target
         self._target: Scraped | None = None
         self._peaks: dict[str, int] = {}
@@ -53,18 +61,20 @@ class Metrics:
         try:
             self._server = _Server((host, port), self.text)
         except OSError as error:
-            raise UsageError(f"--metrics {host}:{port} cannot be served: {error.strerror or error}") from None
+            # No usage error: at a host's start an address may be taken, or not be there, for a moment.
+            raise FloodmarkError(f"--metrics {host}:{port} cannot be served: {error.strerror or error}") from None
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
         self._thread.start()
         _LOG.info("metrics at http://%s:%d%s", host, self.port, PATH)
 
-    def close(self) -> None:
-        """Ends serving and gives everything back."""
-        self._server.shutdown()
-        self._thread.join()
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """Ends serving and gives everything back; a scrape that goes on for longer is left behind with its thread."""
+        threading.Thread(target=self._server.shutdown, name="metrics' end", daemon=True).start()
+        self._thread.join(timeout_s)
         self._server.server_close()
-        self._forget()
+        if not self._thread.is_alive():
+            self._forget()
 
     def note_sample(self, sample: Sample) -> None:
         """Notes how deep the lines were when the agent looked, between two scrapes."""
@@ -126,11 +136,34 @@ class _Server(HTTPServer):
         self.server_address = self.socket.getsockname()
 
 
+class _Hurried(io.RawIOBase):
+    """Reads a request that must be there in time: a socket's own timeout begins anew with every byte."""
+
+    def __init__(self, connection: socket.socket, timeout_s: float) -> None:
+        self._connection = connection
+        self._end_s = time.monotonic() + timeout_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        left_s = self._end_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the request was not there in time")
+        self._connection.settimeout(left_s)
+        return self._connection.recv_into(buffer)
+
+
 class _Handler(BaseHTTPRequestHandler):
     """GET /metrics, nothing else."""
 
-    timeout = _CLIENT_TIMEOUT_S
+    timeout = CLIENT_TIMEOUT_S  # for the answer; the request's is kept by `_Hurried`
     server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_Hurried(self.connection, CLIENT_TIMEOUT_S))
 
     def do_GET(self) -> None:
         if self.path.partition("?")[0] != PATH:

@@ -25,7 +25,7 @@ threads and open files; the counters of dropped connections. Samples go to a Loc
 Floodmark's master asks for them; until then the agent rests.
 
 The agent opens no port (but with --metrics, on the address given), starts no process, writes no file, and changes
-nothing. From the bus it takes start, stop, mark and clock questions, nothing else.
+nothing. From the bus it takes start, stop, mark, clock questions and fetch (what it has measured), nothing else.
 
 which server: --port alone finds it by who listens there, in this network namespace or a container's. --pid, --unit,
 --command and --mark name its processes; all below these belong to it. Together they narrow each other. A server that

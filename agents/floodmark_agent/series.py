@@ -10,14 +10,16 @@ from collections import deque
 from dataclasses import dataclass
 
 from floodmark.core.sample import Sample
-from floodmark.core.series import pack_block, sample_line
+from floodmark.core.series import (
+    BLOCK_SAMPLES,
+    BLOCK_TEXT_BYTES,
+    CHUNK_BLOCKS,
+    CHUNK_BYTES,
+    pack_block,
+    sample_line,
+)
 
 ROOM_BYTES = 4 << 20
-BLOCK_SAMPLES = 64
-BLOCK_TEXT_BYTES = 256 << 10
-"""A server of 200 processes has samples of 30 KB: few of them make a block, so that none is long to send or to read."""
-CHUNK_BYTES = 64 << 10
-"""What one message takes at most, or else one block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +82,10 @@ class Series:
         """The oldest blocks, as many as fit into a message and `blocks` at most; and how many samples are left."""
         self.seal()
         packed: list[bytes] = []
-        end = self.first
+        end, most = self.first, min(blocks, CHUNK_BLOCKS)
         for block in self._blocks:
             size_bytes = sum(map(len, packed)) + len(block.packed)
-            if len(packed) >= blocks or (packed and size_bytes > CHUNK_BYTES):
+            if len(packed) >= most or (packed and size_bytes > CHUNK_BYTES):
                 break
             packed.append(block.packed)
             end = block.first + block.count

@@ -23,7 +23,7 @@ from floodmark.core.series import pack_block, sample_line
 from floodmark.core.target import RequestSpec
 from floodmark.load.agent_choice import choose
 from floodmark.load.agent_watch import AgentWatch
-from floodmark.load.inbox import Inbox, Letter
+from floodmark.load.inbox import Letter
 from floodmark.load.options import LoadOptions
 from floodmark.load.patience import Patience
 from floodmark.load.roster import AGENT_SILENT_S, Roster
@@ -158,9 +158,9 @@ def sample(number):
 class Watch:
     """One watch of one agent, that has been chosen."""
 
-    def __init__(self):
+    def __init__(self, *, begins=True):
         self.scene = scene = Scene()
-        options = LoadOptions(
+        self.options = options = LoadOptions(
             profile=BurstProfile(requests=1, within_s=0.0, hold_s=1.0, timeout_s=None),
             address=Address(host="127.0.0.1", port=8000),
             request=RequestSpec(),
@@ -173,17 +173,24 @@ class Watch:
         self.log = RunLog(options, workers=1)
         self.orders = []
         self.answer = None
+        self.patience = Patience(self.clock)
+        self.patience.pause = self.pause
         self.watch = AgentWatch(
             options,
             self.log,
             number=1,
             roster=scene.roster,
-            patience=Patience(self.clock),
+            patience=self.patience,
             send=self.send,
             clock=self.clock,
         )
         scene.hello("a", process="p")
-        self.watch.begin()
+        if begins:
+            self.watch.begin()
+
+    def pause(self, timeout_s):
+        """A wait takes no time of the test's, all of its own."""
+        self.scene.now_s += timeout_s
 
     def clock(self):
         self.scene.now_s += 0.001
@@ -260,10 +267,12 @@ def keeps_fetching_after_the_load_until_the_agent_that_rests_has_no_more():
     one.answer = lambda fetch: chunk_of(
         fetch.first, min(fetch.first + 50, 230), left=max(0, 180 - fetch.first), resting=True
     )
+    one.scene.now_s += 230 * 0.05
     one.watch.rest()
     one.watch.fetch_all()
     assert one.numbers() == list(range(230))
-    assert [fetch.first for fetch in one.fetches()] == [0, 50, 100, 150, 200]
+    assert [fetch.first for fetch in one.fetches()] == [0, 50, 100, 150, 200, 230]
+    assert one.fetches()[-1].blocks == 0  # all has arrived: the agent need not keep it for its end
     assert one.log.manifest.problems == ()
 
 
@@ -330,39 +339,6 @@ def keeps_an_agent_that_comes_back_anew_after_the_load_from_being_waited_for():
     assert [kind for kind, _, _ in one.orders].count(messages.WATCH) == 1
     assert "beyond these there are its live figures only" in one.log.manifest.problems[-1]
     one.log.close(RunStatus.COMPLETE)
-
-
-class Runner:
-    """Locust's master runner, as far as it numbers who sends."""
-
-    def __init__(self):
-        self.worker_indexes = {}
-        self.worker_index_max = 0
-        self.listeners = {}
-
-    def register_message(self, kind, listener):
-        self.listeners[kind] = listener
-
-    def take(self, kind, sender):
-        if sender not in self.worker_indexes:
-            self.worker_indexes[sender] = self.worker_index_max
-            self.worker_index_max += 1
-        message = SimpleNamespace(type=kind, data=None, node_id=sender)
-        self.listeners[kind](environment=SimpleNamespace(runner=self), msg=message)
-
-
-def keeps_the_workers_numbers_without_gaps():
-    runner = Runner()
-    inbox = Inbox(runner, lambda: 0.0)
-    for kind in (messages.HELLO, messages.SAMPLES, messages.HITS):
-        inbox.on(kind, lambda _: None)
-    for kind, sender in (
-        *((messages.HELLO, "a"), (messages.HELLO, "a"), (messages.SAMPLES, "b")),
-        *((messages.HITS, "worker"), (messages.HELLO, "c"), (messages.HELLO, "a"), (messages.HITS, "worker 2")),
-    ):
-        runner.take(kind, sender)
-    numbers = {sender: number for sender, number in runner.worker_indexes.items() if number >= 0}
-    assert numbers == {"worker": 0, "worker 2": 1}
 
 
 def main():

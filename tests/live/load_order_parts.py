@@ -64,8 +64,8 @@ class Runner:
     def send_message(self, kind, data=None, client_id=None):
         self.sent.append((kind, data, client_id))
 
-    def hear(self, kind, record):
-        self.handlers[kind](environment=None, msg=SimpleNamespace(type=kind, data=to_plain(record), node_id="other"))
+    def hear(self, kind, record, sender="other"):
+        self.handlers[kind](environment=None, msg=SimpleNamespace(type=kind, data=to_plain(record), node_id=sender))
 
     def said(self, kind, record):
         return [from_plain(record, data, kind) for name, data, _ in self.sent if name == kind]
@@ -189,7 +189,7 @@ def keeps_what_is_said_of_another_load_out_of_this_one():
     runner, log = Runner(), Log()
     conductor = Conductor(SimpleNamespace(runner=runner), judge=int, find=int)
     conductor._logs, conductor._course = [log], SimpleNamespace(number=2)
-    conductor._squad.names["other"] = "w"
+    conductor._squad.names.update({"other": "w", "another": "last"})
     hit = to_row(Hit(id=1, worker="w", planned_s=0.0, outcome=Outcome.UNSENT))
     pulse = Pulse(worker="w", at_s=0.0, planned=0, released=0, connected=0, answered=0, failed=0)
     said = {
@@ -201,7 +201,10 @@ def keeps_what_is_said_of_another_load_out_of_this_one():
     }
     for kind, record in said.items():
         runner.hear(kind, record(1))
-    runner.hear(messages.DONE, Done(number=2, report=report_of("last")))
+    runner.hear(messages.DONE, Done(number=2, report=report_of("last")))  # it speaks for the other
+    until(lambda: any("it is w and speaks for 'last'" in words for words in STRANGERS.since(0.0)))
+    assert conductor._squad.done == {}
+    runner.hear(messages.DONE, Done(number=2, report=report_of("last")), "another")
     until(lambda: "last" in conductor._squad.done)
     assert [name for name, _ in log.kept] == ["workers.jsonl"]
     assert (set(conductor._squad.done), conductor._squad.ready) == ({"last"}, {})

@@ -329,13 +329,9 @@ def keeps_a_target_for_busy_while_it_has_what_others_left():
     for connections, held in (({"read": 2}, 2), ({"abandoned": 3}, 3), ({"read": 1, "accept_queue": 1}, 2)):
         lookout.note(live(sample(8000, **connections)))
         assert (lookout.held, lookout.is_idle) == (held, held <= 2)
-    assert lookout.other_ports == ()
     lookout.note(live(sample(8000, read=9)))
     lookout.note(live(replace(sample(8000), connections=())))  # a beat without a dump says nothing of them
-    assert (lookout.held, lookout.is_idle, lookout.other_ports) == (9, False, ())
-    other = Lookout(8000)
-    other.note(live(sample(9000)))
-    assert (other.other_ports, other.samples_seen) == ((9000,), 7)
+    assert (lookout.held, lookout.is_idle, lookout.samples_seen) == (9, False, 7)
 
 
 class Clients(dict):

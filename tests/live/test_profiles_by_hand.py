@@ -181,7 +181,9 @@ def test_a_source_that_is_not_the_workers_own_is_refused_before_the_load(tmp_pat
     assert manifest(folder)["status"] == "failed"
 
 
-@pytest.mark.parametrize("name", ["load_parts.py", "load_order_parts.py", "load_agent_parts.py"])
+@pytest.mark.parametrize(
+    "name", ["load_parts.py", "load_order_parts.py", "load_agent_parts.py", "load_agent_trouble_parts.py"]
+)
 def test_parts_of_the_load_room_keep_their_word(name, tmp_path):
     """Locust patches a whole process, so what needs no server is looked at in one of its own."""
     parts = Path(__file__).parent / name

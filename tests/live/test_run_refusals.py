@@ -66,6 +66,7 @@ def test_an_unknown_target_is_answered_with_the_nearest_name(tmp_path):
         (("--port", "-1"), "--port -1: give a number from 0 to 65535"),
         (("--hold", "5", "--timeout", "4"), "--hold 5 is not shorter than --timeout 4"),
         (("--beat", "0"), "--beat 0"),
+        (("--cpu-budget", "0"), "--cpu-budget 0"),
         (("--rate", "5"), "--rate: the burst profile has none; it has --requests, --within, --hold, --timeout"),
         (("--profile", "wrk"), "--profile 'wrk': there are burst, ramp, closed, arrivals, search"),
         (("--source", "127.0.0.9-127.0.0.2"), "--source '127.0.0.9-127.0.0.2': the range ends before it begins"),

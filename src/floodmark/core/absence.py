@@ -8,7 +8,7 @@ class Absence:
     """From when until when, on the master's clock. `until_s` None: it did not come back.
 
     `restarted`: another process came in its place, and what the one before had not sent is gone. `left`: it said
-    goodbye, and has sent what it had.
+    goodbye, and has sent what it could. `rested`: it had given up waiting, and was told to watch again.
     """
 
     agent: str
@@ -16,6 +16,7 @@ class Absence:
     until_s: float | None = None
     restarted: bool = False
     left: bool = False
+    rested: bool = False
 
     def words(self, fired_s: float | None) -> str:
         """One sentence, with times as seconds after the release at `fired_s`."""
@@ -25,6 +26,9 @@ class Absence:
         until = _moment(self.until_s, fired_s)
         if self.restarted:
             return f"agent {self.agent} was restarted: nothing was measured from {since} until {until}"
+        if self.rested:
+            gave_up = "gave up waiting meanwhile, and measured nothing from then on until it was back"
+            return f"agent {self.agent} was not heard from {since} until {until}: it {gave_up}"
         return f"agent {self.agent} was not heard from {since} until {until}, went on measuring, and sent it later"
 
 

@@ -71,10 +71,18 @@ class ClockCourse:
 
     @property
     def bound_s(self) -> float:
-        """Within this a time of the node's is right on the master's clock: between the readings, a jump at any time."""
-        drifted = self.moved_s and not self.jumped_s
-        known_s = max(self.first.bound_s, self.last.bound_s) if drifted else self.best.bound_s
-        return known_s + self.jumped_s
+        """Within this a time of the node's is right on the master's clock, at any time between the readings.
+
+        One offset is taken for all of that time where no drift is proven, and where the clock jumped: then it is wrong
+        by what may have come to it since the best reading, up to all that the readings differ by.
+        """
+        worse_s = max(self.first.bound_s, self.last.bound_s)
+        if self.drift_s is None or self.over_s is None:
+            return self.best.bound_s
+        if self.moved_s and not self.jumped_s:
+            return worse_s
+        reach_s = abs(self.drift_s) + worse_s
+        return reach_s if self.jumped_s else min(self.best.bound_s + DRIFT_PER_S * self.over_s, reach_s)
 
     def offset_at(self, node_time_s: float) -> float:
         """The offset at a time of the node's: on the line between the readings where it drifted, else the best one.
@@ -84,7 +92,7 @@ class ClockCourse:
         if not self.moved_s or self.jumped_s or not self.over_s or self.drift_s is None or self.first.at_s is None:
             return self.best.offset_s
         gone_s = node_time_s - self.first.offset_s - self.first.at_s
-        return self.first.offset_s + self.drift_s * gone_s / self.over_s
+        return self.first.offset_s + self.drift_s * gone_s / (self.over_s + self.drift_s)  # both in the node's seconds
 
 
 def clock_courses(readings: Iterable[ClockReading]) -> dict[str, ClockCourse]:

@@ -40,6 +40,10 @@ class RunFolderError(FloodmarkError):
     """A run folder is missing, of another format, or not readable."""
 
 
+class FolderInUseError(RunFolderError):
+    """Another process writes into the folder."""
+
+
 class WireError(FloodmarkError):
     """A message from the bus, or an answer from the kernel, is not what its format says."""
 

@@ -104,6 +104,13 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """End the sampling of watch `watch`, if that is under way; no record at all: of whichever is."""
+
+    watch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
     """Something begins now (`what`: the release): a watching agent counts the connections at once, and more often."""
 

@@ -253,13 +253,13 @@ class RunFolder:
         path = self.path / name
         if not path.exists():
             return
-        with path.open(encoding="utf-8") as file:
-            for number, text in enumerate(file, start=1):
-                if not text.endswith("\n"):
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
                     return
                 where = f"{path}, line {number}"
                 try:
-                    yield where, json.loads(text)
+                    yield where, json.loads(line.decode("utf-8"))
                 except ValueError as error:
                     raise RunFolderError(f"{where}: not JSON: {error}") from None
 

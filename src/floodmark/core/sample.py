@@ -114,7 +114,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetLimits:
-    """Limits in force on the target's first process and in its namespaces; None where the kernel did not say."""
+    """Limits in force on the target's first process and in its namespaces; None where the kernel did not say.
+
+    `processes` is RLIMIT_NPROC, None where it does not bind (root). It counts all that the process' user runs:
+    `other_tasks` are the user's processes and threads outside of the target when the watch began.
+    """
 
     pid: int
     open_files: int | None
@@ -124,3 +128,4 @@ class TargetLimits:
     tcp_syncookies: int | None
     tcp_abort_on_overflow: int | None
     pids_max: int | None
+    other_tasks: int | None = None

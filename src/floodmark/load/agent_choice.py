@@ -23,29 +23,29 @@ def choose(answers: Sequence[tuple[str, Watching | None]], port: int) -> Choice:
     An agent that knows no port of its target yet is taken where no other is better. Raises `ClusterError` where none
     will do, with what each says.
     """
-    fit = {name: watching for name, watching in answers if watching and _fits(watching, port)}
+    fit = {name: watching for name, watching in answers if watching and refusal(name, watching, port) is None}
     if not fit:
-        raise ClusterError("; ".join(_refusal(name, watching, port) for name, watching in answers))
+        words = [refusal(name, watching, port) or "" for name, watching in answers]
+        raise ClusterError("; ".join(words) or "no agent is there to watch the target")
     chosen = next((name for name, watching in fit.items() if watching.ports), next(iter(fit)))
     others = tuple(_other(name, watching, chosen, port) for name, watching in answers if name != chosen)
     return Choice(name=chosen, watching=fit[chosen], notes=others)
 
 
-def _fits(watching: Watching, port: int) -> bool:
-    return watching.problem is None and watching.ports[:1] in {(), (port,)}
-
-
-def _refusal(name: str, watching: Watching | None, port: int) -> str:
+def refusal(name: str, watching: Watching | None, port: int) -> str | None:
+    """Why an agent that gave this answer is not used for a load on `port`; None where it may be."""
     if watching is None:
         return f"waited {GATHER_TIMEOUT_S:g} s for agent {name} to find the target"
     if watching.problem is not None:
         return f"agent {name}: {watching.problem}"
-    seen = watching.ports[0]
+    seen = watching.ports[0] if watching.ports else port
+    if seen == port:
+        return None
     return f"agent {name} watches port {seen}, and the load goes to port {port}: start it with --port {port}"
 
 
 def _other(name: str, watching: Watching | None, chosen: str, port: int) -> str:
-    if watching is not None and _fits(watching, port) and watching.ports:
+    if watching is not None and watching.ports and refusal(name, watching, port) is None:
         return (
             f"agent {name} watches port {port}, too: {chosen}, which joined first, is the one whose samples these are"
         )

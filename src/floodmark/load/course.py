@@ -108,7 +108,6 @@ class Course:
         if self.watch:
             lookout = self.watch.lookout
             self._patience.until(lambda: lookout.samples_seen >= BASELINE_BEATS, "the agent's first samples")
-            _prove_same_port(self._options, self._log, lookout)
             self._await_idle(lookout)
         log = self._log
         fired_s = self._fire(clocks)
@@ -216,11 +215,3 @@ class Course:
         if self.watch and self.watch.node is not None:
             nodes[self.watch.node] = AGENT_NODE
         return nodes
-
-
-def _prove_same_port(options: LoadOptions, log: RunLog, lookout: Lookout) -> None:
-    port = options.address.port
-    if lookout.other_ports:
-        seen = ", ".join(str(other) for other in lookout.other_ports)
-        watches = f"agent {log.manifest.agent} watches port {seen}"
-        raise ClusterError(f"{watches}, and the load goes to port {port}: start it with --port {port}")

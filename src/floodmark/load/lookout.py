@@ -1,4 +1,4 @@
-"""What the agent's live figures say: which ports it sees, and whether the target is idle. No waiting.
+"""What the agent's live figures say of the target before the load: whether it is idle. No waiting.
 
 The agent's seat on the bus is the roster's.
 """
@@ -17,7 +17,6 @@ class Lookout:
         """`port` is where the load goes."""
         self.samples_seen = 0
         self._port = port
-        self._ports_seen: set[int] = set()
         self._last: ConnectionCounts | None = None
 
     def note(self, samples: Samples) -> None:
@@ -25,11 +24,6 @@ class Lookout:
         self.samples_seen = samples.taken
         for sample in samples.samples:
             self._look(sample)
-
-    @property
-    def other_ports(self) -> tuple[int, ...]:
-        """The ports that the agent watches instead; none where it watches the right one."""
-        return () if not self._ports_seen or self._port in self._ports_seen else tuple(sorted(self._ports_seen))
 
     @property
     def held(self) -> int:
@@ -44,6 +38,4 @@ class Lookout:
     def _look(self, sample: Sample) -> None:
         if not sample.connections:
             return  # a beat without a dump says nothing of them
-        # The target's outer port comes first; behind it are those of its inner lines.
-        self._ports_seen |= {counts.port for counts in sample.connections[:1]}
         self._last = next((counts for counts in sample.connections if counts.port == self._port), None)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from floodmark.core.errors import ClusterError
 from floodmark.core.profile import BurstProfile, SearchProfile
 from floodmark.core.run_folder import STEPS, RunStatus, SearchStep
 from floodmark.load.judging import Found
@@ -52,7 +53,10 @@ class Search:
         bursts = profile.bursts if isinstance(profile, SearchProfile) else ()
         for number, burst in enumerate(bursts, start=1):
             logger.info("Search: burst %d of up to %d, %s requests", number, len(bursts), f"{burst.requests:,}")
-            found = self._step(number, burst)
+            try:
+                found = self._step(number, burst)
+            except ClusterError as error:
+                raise ClusterError(f"burst {number} of up to {len(bursts)}: {error}") from error
             if found is None or self._is_cut():
                 return
             if reason := _reason_to_stop(found, burst.requests, is_last=number == len(bursts)):

@@ -67,6 +67,10 @@ def test_soft_limits_are_read_and_unlimited_is_none() -> None:
 
 def test_limits_in_force_come_from_process_namespace_and_group(tmp_path: Path) -> None:
     put(tmp_path, "7/limits", LIMITS)
+    put(tmp_path, "7/status", status(uid=1000, threads=9))
+    put(tmp_path, "8/status", status(uid=1000, threads=5))
+    put(tmp_path, "9/status", status(uid=1000, threads=3))
+    put(tmp_path, "10/status", status(uid=1001, threads=70))
     put(tmp_path, "7/cgroup", "0::/web.slice/app.service\n")
     put(tmp_path, "sys/net/core/somaxconn", "4096\n")
     put(tmp_path, "sys/net/ipv4/tcp_max_syn_backlog", "512\n")
@@ -75,7 +79,7 @@ def test_limits_in_force_come_from_process_namespace_and_group(tmp_path: Path) -
     put(tmp_path, "cgroup/web.slice/pids.max", "300\n")
     put(tmp_path, "cgroup/pids.max", "900\n")
 
-    assert read_limits(7, str(tmp_path), str(tmp_path / "cgroup")) == TargetLimits(
+    assert read_limits(7, str(tmp_path), str(tmp_path / "cgroup"), target={7, 8}) == TargetLimits(
         pid=7,
         open_files=1024,
         processes=5000,
@@ -84,7 +88,33 @@ def test_limits_in_force_come_from_process_namespace_and_group(tmp_path: Path) -
         tcp_syncookies=1,
         tcp_abort_on_overflow=None,
         pids_max=300,
+        other_tasks=3,
     )
+
+
+def status(*, uid: int = 1000, threads: int = 1, powers: int = 0) -> str:
+    """As proc(5) has it: real, effective, saved and file system user."""
+    return f"Name:\tUid: 0\nUid:\t{uid}\t7\t7\t7\nThreads:\t{threads}\nCapEff:\t{powers:016x}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "processes"),
+    [
+        (status(), 5000),
+        (status(powers=1 << 1 | 1 << 10), 5000),
+        (status(uid=0), None),
+        (status(powers=1 << 21), None),
+        (status(powers=1 << 24), None),
+        ("", 5000),
+    ],
+    ids=["a user", "other powers", "root", "CAP_SYS_ADMIN", "CAP_SYS_RESOURCE", "not known"],
+)
+def test_a_limit_on_processes_that_does_not_bind_is_none(tmp_path: Path, text: str, processes: int | None) -> None:
+    put(tmp_path, "7/limits", LIMITS)
+    put(tmp_path, "7/status", text)
+    limits = read_limits(7, str(tmp_path), str(tmp_path))
+    assert (limits.processes, limits.open_files) == (processes, 1024)
+    assert limits.other_tasks == (0 if processes and text else None)
 
 
 def test_the_groups_of_both_versions_are_looked_at_innermost_first() -> None:

@@ -12,13 +12,25 @@ from floodmark.core import messages
 from floodmark.core.codec import from_plain, to_plain
 from floodmark.core.command_line import CommandLine
 from floodmark.core.errors import TargetError, WireError
-from floodmark.core.messages import WIRE_VERSION, Fetch, Hello, Mark, Ping, Pong, Samples, Watch, Watching, Welcome
+from floodmark.core.messages import (
+    WIRE_VERSION,
+    Fetch,
+    Hello,
+    Mark,
+    Ping,
+    Pong,
+    Rest,
+    Samples,
+    Watch,
+    Watching,
+    Welcome,
+)
 from floodmark.core.sample import ConnectionCounts, ProcessSample, TargetLimits
 from floodmark.core.series import unpack_block
 from floodmark_agent.agent import FORSAKEN_S, Agent
 from floodmark_agent.budget import Budget
 from floodmark_agent.bus import Incoming, pack, unpack
-from floodmark_agent.contact import HELLO_EVERY_S, SILENT_S
+from floodmark_agent.contact import HEARD_S, HELLO_EVERY_S, SILENT_S
 from floodmark_agent.options import parse
 from floodmark_agent.sampler import Glance
 
@@ -456,6 +468,7 @@ def test_what_is_left_of_a_watch_does_not_get_into_the_next(scene: Scene) -> Non
         (messages.MARK, {"what": 3}),
         (messages.MARK, None),
         (messages.FETCH, {"number": 1}),
+        (messages.REST, {"watch": "x"}),
         (messages.WELCOME, {"wire": "x", "master": 1}),
     ],
 )
@@ -476,6 +489,49 @@ def test_the_end_is_the_series_and_goodbye(scene: Scene) -> None:
     assert len(handed) == scene.bus.of(messages.SAMPLES)[-1].taken
     assert scene.bus.sent[-1] == (messages.BYE, HELLO)
     assert scene.targets[0].is_closed
+
+
+def test_what_a_slow_link_does_not_take_at_once_is_handed_over_all_the_same(scene: Scene) -> None:
+    scene.watch(beat_s=0.001)
+    scene.step_for(3.0)
+    scene.bus.is_open = False
+    open_s = scene.bus.now_s + 2.0
+    was = scene.bus.receive
+    scene.bus.receive = lambda timeout_s: (setattr(scene.bus, "is_open", scene.bus.now_s >= open_s), was(timeout_s))[1]
+    scene.welcome()
+    scene.agent.step()
+    scene.run_for(0.0)
+
+    chunks = scene.bus.of(messages.CHUNK)
+    handed = [sample.sequence for chunk in chunks for block in chunk.blocks for sample in unpack_block(block)]
+    assert handed == list(range(len(handed)))
+    assert len(handed) > 2900
+    assert (chunks[-1].left, chunks[-1].resting) == (0, True)
+
+
+@pytest.mark.parametrize("has_arrived", [True, False])
+def test_the_end_does_not_wait_for_a_master_that_is_gone_or_has_it_all(scene: Scene, *, has_arrived: bool) -> None:
+    scene.watch()
+    scene.welcome()
+    scene.step_for(1.0)
+    scene.bus.say(messages.REST, None)
+    scene.step_for(0.1)
+    if has_arrived:
+        scene.fetch(len(scene.fetch(0)), blocks=0)
+    scene.bus.is_open = False
+    now_s = scene.bus.now_s
+    scene.run_for(0.0)
+
+    assert scene.bus.now_s - now_s <= (0.0 if has_arrived else HEARD_S + 0.2)
+
+
+def test_an_order_to_rest_is_of_one_watch(scene: Scene) -> None:
+    scene.watch(number=2)
+    scene.step_for(0.1)
+    for number, closed in ((1, False), (2, True)):
+        scene.bus.say(messages.REST, to_plain(Rest(watch=number)))
+        scene.step_for(0.1)
+        assert scene.targets[0].is_closed is closed
 
 
 def test_a_packed_record_is_read_as_the_codec_would_have_written_it() -> None:

@@ -13,6 +13,7 @@ from floodmark.core.bus_keys import (
     keys_file,
     read_master_keys,
     read_node_keys,
+    why_not_private,
     write_keys,
 )
 from floodmark.core.errors import UsageError
@@ -91,6 +92,23 @@ def test_a_secret_that_others_may_read_is_refused_with_the_command_that_mends_it
         read_node_keys(tmp_path, WORKER)
     (tmp_path / keys_file(WORKER)).chmod(0o440)  # as systemd hands over credentials
     assert read_node_keys(tmp_path, WORKER).public == PAIRS[WORKER].public
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "reader", "words"),
+    [
+        (0o600, 1000, 1000, None),
+        (0o440, 0, 1000, None),
+        (0o600, 1000, 0, None),
+        (0o640, 1000, 1000, None),
+        (0o602, 1000, 1000, "every user of this host"),
+        (0o660, 1000, 1000, "its group may write it"),
+        (0o600, 1001, 1000, "belongs to another user"),
+    ],
+)
+def test_a_file_that_somebody_else_can_change_is_refused(mode, owner, reader, words):
+    trouble = why_not_private(mode, owner, reader)
+    assert (trouble is None) if words is None else words in trouble
 
 
 def test_a_folder_without_keys_says_how_to_make_them(tmp_path):

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from floodmark.core.clock import ClockReading, clock_courses, read_clock
 
@@ -16,8 +18,36 @@ def test_a_difference_within_the_bounds_is_no_drift_and_the_best_reading_counts(
     found = course((100.0, 0.002, 10.0), (100.001, 0.001, 40.0))
 
     assert found.drift_s == pytest.approx(0.001)
-    assert (found.moved_s, found.jumped_s, found.bound_s) == (0.0, 0.0, 0.001)
+    assert (found.moved_s, found.jumped_s) == (0.0, 0.0)
+    assert found.bound_s == pytest.approx(0.001 + 0.002)
     assert found.offset_at(120.0) == 100.001
+
+
+def test_a_poor_last_reading_leaves_what_two_clocks_can_drift_apart_in_the_bound() -> None:
+    for over_s, bound_s in ((10.0, 0.0001 + 0.01), (3600.0, 0.06 + 0.06)):
+        found = course((100.0, 0.0001, 0.0), (100.06, 0.06, over_s))
+
+        assert found.moved_s == 0.0
+        assert found.bound_s == pytest.approx(bound_s)
+
+
+@given(
+    st.floats(-5e-4, 5e-4),
+    st.tuples(st.floats(0, 0.1), st.floats(0, 0.1)),
+    st.tuples(st.floats(-1, 1), st.floats(-1, 1)),
+    st.floats(1.0, 7200.0),
+    st.floats(0, 1),
+)
+def test_no_time_between_the_readings_is_further_off_than_the_bound(
+    rate: float, bounds: tuple[float, float], errors: tuple[float, float], over_s: float, share: float
+) -> None:
+    """A clock that drifts evenly, read twice, each time wrong by a part of that reading's bound."""
+    first, last = (bound * error for bound, error in zip(bounds, errors, strict=True))
+    found = course((100.0 + first, bounds[0], 0.0), (100.0 + rate * over_s + last, bounds[1], over_s))
+
+    at_s = share * over_s
+    true_s = 100.0 + rate * at_s
+    assert abs(found.offset_at(at_s + true_s) - true_s) <= found.bound_s + 1e-9
 
 
 def test_a_drift_is_taken_off_along_the_line_between_the_readings() -> None:
@@ -35,7 +65,7 @@ def test_more_than_two_clocks_can_drift_apart_is_a_jump_and_widens_the_bound(sig
     found = course((100.0, 0.001, 0.0), (100.0 + sign * 0.5, 0.001, 10.0))
 
     assert found.jumped_s == pytest.approx(0.5 - 0.002 - 0.01)
-    assert found.bound_s == pytest.approx(0.001 + found.jumped_s)
+    assert found.bound_s == pytest.approx(0.5 + 0.001)
     assert found.offset_at(105.0) == 100.0
 
 

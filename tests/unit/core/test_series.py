@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from floodmark.core.codec import from_plain, to_plain
 from floodmark.core.errors import WireError
 from floodmark.core.sample import NetCounters, Sample
-from floodmark.core.series import TEXT_BYTES_MAX, pack_block, sample_line, unpack_block
+from floodmark.core.series import (
+    BLOCK_SAMPLES,
+    BLOCK_TEXT_BYTES,
+    SAMPLE_BYTES_MAX,
+    pack_block,
+    sample_line,
+    unpack_block,
+)
 
 SAMPLE = Sample(
     sequence=3,
@@ -48,12 +55,21 @@ def test_a_block_gives_back_its_samples_in_order() -> None:
         zlib.compress(b"[" * 20_000),
         zlib.compress(b"1e999\n"),
         pack_block([sample_line(SAMPLE)])[:-1],
-        zlib.compress(bytes(TEXT_BYTES_MAX + 1)),
+        zlib.compress(bytes(SAMPLE_BYTES_MAX + 1)),
+        pack_block([sample_line(SAMPLE)] * (BLOCK_SAMPLES + 1)),
+        pack_block([sample_line(SAMPLE)[:-1] + b" " * (BLOCK_TEXT_BYTES // 2) + b"\n"] * 2),
+        pack_block([sample_line(SAMPLE)]) + b"more",
     ],
 )
 def test_what_is_no_block_is_a_wire_error(block: bytes) -> None:
     with pytest.raises(WireError):
         unpack_block(block)
+
+
+def test_one_sample_of_many_processes_is_a_block() -> None:
+    line = sample_line(SAMPLE)[:-1] + b" " * BLOCK_TEXT_BYTES + b"\n"
+
+    assert unpack_block(pack_block([line])) == [SAMPLE]
 
 
 @given(st.binary(max_size=300), st.booleans())

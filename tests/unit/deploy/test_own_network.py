@@ -6,6 +6,7 @@ import pytest
 
 from floodmark.core.errors import MissingRuntimeError
 from floodmark.core.target import LimitsSpec, StartSpec, TargetSpec
+from floodmark_deploy import own_network as own_network_module
 from floodmark_deploy import zoo
 from floodmark_deploy.own_network import OWN_NETWORK, may_have_own_network, own_network, setting_path
 from floodmark_deploy.target_process import prove_available
@@ -48,6 +49,17 @@ def test_without_settings_nobody_moves() -> None:
     before = OWN_NETWORK.readlink()
     with own_network({}):
         assert OWN_NETWORK.readlink() == before
+
+
+def test_one_who_may_not_make_a_network_is_told_so_and_not_that_he_may_not_go_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(own_network_module, "_call", lambda *_: -1)
+    with (
+        pytest.raises(MissingRuntimeError, match="a network namespace cannot be made"),
+        own_network({"net.ipv4.tcp_syncookies": "0"}),
+    ):
+        pass
 
 
 def test_a_target_with_settings_is_not_available_to_one_without_the_powers(monkeypatch: pytest.MonkeyPatch) -> None:

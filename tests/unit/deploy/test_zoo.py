@@ -1,5 +1,6 @@
 """Where targets are found, and what an unknown or unavailable one says."""
 
+import dataclasses
 import re
 import tomllib
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from floodmark.core.errors import PlanError, UsageError
-from floodmark.core.target import NeedsSpec, StartSpec, TargetSpec
+from floodmark.core.target import FILE_NAME, NeedsSpec, StartSpec, TargetSpec
 from floodmark_deploy.zoo import (
     FOLDER_VARIABLE,
     availability,
@@ -71,6 +72,8 @@ def test_every_published_row_is_some_targets_and_its_data_are_right(monkeypatch:
         assert row.saw, (spec.name, row)
         assert row.differs or row.ceiling is None or (row.ceiling or None) == spec.expect.ceiling, spec.name
         assert not (row.all and spec.expect.ceiling), spec.name
+    # A rate is of a machine: what makes it another must be told with it.
+    assert [(spec.name, row.row) for spec, row in rates if not row.differs] == []
 
 
 def test_every_target_of_the_zoo_says_why_and_which_knob_moves_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,3 +155,30 @@ def test_a_target_that_needs_nothing_is_available() -> None:
 def test_a_script_beside_the_interpreter_is_found_without_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert find_executable("pytest") is not None
+
+
+def test_a_file_without_a_slash_is_a_program_wherever_path_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs = NeedsSpec(files=("/no/such/module.so | own-nginx",))
+    assert [one.name for one in availability(_needing(needs))] == ["/no/such/module.so or own-nginx"]
+    program = tmp_path / "own-nginx"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert availability(_needing(needs)) == ()
+
+
+def test_no_target_of_the_zoo_repeats_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    for spec in list_targets():
+        data = tomllib.loads(Path(spec.folder, FILE_NAME).read_text(encoding="utf-8"))
+        for name, table in data.items():
+            if isinstance(table, dict):
+                assert [f"[{name}] {key}" for key in table if _is_default(getattr(spec, name), key, table)] == [], spec
+
+
+def _is_default(part: object, key: str, table: dict[str, object]) -> bool:
+    field = next(field for field in dataclasses.fields(part) if field.name == key)
+    value = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    return table[key] == value and type(table[key]) is type(value)
