@@ -17,6 +17,9 @@ NOTEWORTHY_SHARE = 0.05
 PASSING_SHARE = 0.25
 """The same where no line stood for long: what is worth a word then is a crowd while connections are made, say."""
 
+IN_VAIN_SHARE = 0.1
+"""Of the answered: with more that timed out, a server that does not notice is busy with these as well."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
@@ -134,7 +137,15 @@ def _in_service(story: Story) -> str:
     few = story.at_once < 1
     head = f"{'On average' if few else 'About'} {amount(story.at_once) if few else format(round(story.at_once), ',')}"
     head += f" {'was' if round(story.at_once, 1) == 1 else 'were'} in service at once ({served})"
+    if _works_in_vain(story):
+        head = f"Of those that were answered, {head[0].lower()}{head[1:]}, beside requests that had timed out by then"
     return f"{head}{_the_others(story)}."
+
+
+def _works_in_vain(story: Story) -> bool:
+    """So many requests timed out that what the server does for them is a part of what is in service."""
+    timed_out = story.outcomes.get(Outcome.RESPONSE_TIMEOUT, 0)
+    return timed_out > IN_VAIN_SHARE * story.outcomes.get(Outcome.ANSWERED, 0)
 
 
 def _the_others(story: Story) -> str:

@@ -172,6 +172,14 @@ def test_clients_that_give_up_in_a_line_that_grows_are_still_told_as_one(timeout
     assert "did not keep up with 300 requests/s" in document.verdict.sentence
 
 
+def test_those_in_service_for_clients_that_gave_up_are_not_taken_for_idle():
+    given_up = judged(arrivals(rate=300.0, timeout_s=0.5, duration_s=10.0), slots=10).verdict.sentence
+    assert "Of those that were answered, about" in given_up
+    assert "in service at once" in given_up
+    assert "beside requests that had timed out by then" in given_up
+    assert "beside requests" not in judged(arrivals(rate=50.0), slots=10).verdict.sentence
+
+
 def test_a_hold_that_the_server_was_never_told_is_no_service_time():
     recording = recorded(closed(), slots=4, service_s=0.02, evidence=False)
     manifest = replace(recording.manifest, request=RequestSpec(path="/"), hold_known=False)
