@@ -110,7 +110,17 @@ def _release(kernel: str) -> str:
 
 def _concurrency(rows: Sequence[SuiteRow]) -> str:
     return _table(
-        ("row", "target", "at once:", "published:", "ratio:", "run by", "line/limit:", "memory each:", "failures; what ran out"),
+        (
+            "row",
+            "target",
+            "at once:",
+            "published:",
+            "ratio:",
+            "run by",
+            "line/limit:",
+            "memory each:",
+            "failures; what ran out",
+        ),
         (
             (
                 ids_words(row),
