@@ -18,7 +18,7 @@ demo: $(READY) ## set up, then flood one server and say what it does (under a mi
 	.venv/bin/floodmark run fastapi-uvicorn-sync --requests 1000 --within 0 --hold 5
 
 test: $(READY) $(ZOO) ## set up, then run all tests
-	.venv/bin/pytest -n 3 --dist loadgroup
+	.venv/bin/pytest -n 3 --dist loadfile
 
 check: $(READY) ## formatter, linter, types, import contracts
 	.venv/bin/ruff format --check .

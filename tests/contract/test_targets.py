@@ -1,6 +1,6 @@
 """Every target of the zoo: it starts, keeps the contract of the zoo's applications, and leaves nothing behind.
 
-Each is started once. While one is asked question by question, the next are being started and flooded.
+Each is started once (`make test` gives a file's tests to one process). While one is asked question by question, the next are being started and flooded.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -67,10 +68,7 @@ ONE_OF_EACH_KIND = (
 REFUSING = tuple(name for name in NAMES if not find_target(name).answers)
 """Targets whose every answer is an error, and rightly so."""
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.xdist_group("contract"),  # one process has the targets, and starts each once
-]
+pytestmark = pytest.mark.live
 of_every_target = pytest.mark.parametrize("name", NAMES, scope="module")
 of_all_that_answer = pytest.mark.parametrize("name", [name for name in NAMES if name not in REFUSING], scope="module")
 
@@ -154,6 +152,8 @@ class Ahead:
         self._folder = folder
         self._threads = ThreadPoolExecutor(AHEAD)
         self._flooded: dict[str, Future[Flooded]] = {}
+        self._ports: set[int] = set()
+        self._choosing = threading.Lock()
 
     def flooded(self, name: str) -> Flooded:
         place = self._names.index(name)
@@ -172,10 +172,19 @@ class Ahead:
             return self._flood_here(spec)
 
     def _flood_here(self, spec: TargetSpec) -> Flooded:
-        target = _start(spec, self._shell, self.folder(spec.name), f"{MARKER}-{spec.name}")
+        target = _start(spec, self._shell, self.folder(spec.name), f"{MARKER}-{spec.name}", self._port())
         peaks, hits = _peaks(target) if target.spec.answers else ([], [])
-        hits += _flood(target, OVERLOAD, OVERLOAD_HOLD_S) if spec.expect.failures else []
+        # What takes few at once has most of the flood in line: short holds, or it takes long.
+        hold_s = OVERLOAD_HOLD_S if (spec.expect.ceiling or OVERLOAD) > NO_POOL else HOLD_S
+        hits += _flood(target, OVERLOAD, hold_s) if spec.expect.failures else []
         return Flooded(target=target, peaks=peaks, failures={hit.outcome.value for hit in hits if hit.outcome.failed})
+
+    def _port(self) -> int:
+        """One that no other target had: whoever is stopped proves that nobody listens there any more."""
+        with self._choosing:
+            port = next(port for port in iter(lambda: free_port(HOST), None) if port not in self._ports)
+            self._ports.add(port)
+        return port
 
     def close(self) -> None:
         for future in self._flooded.values():

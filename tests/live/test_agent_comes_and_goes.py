@@ -322,7 +322,7 @@ def test_an_agent_is_no_worker_takes_no_users_and_no_workers_number(cluster):
     assert master.wait(timeout=60) in JUDGED
 
     printed = cluster.printed("master")
-    assert "clients 1 indexes [-1, 0]" in printed
+    assert "clients 1 indexes [0]" in printed
     assert "max 1" in printed
     assert "index 0" in cluster.printed("worker")
 
