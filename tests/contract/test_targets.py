@@ -1,6 +1,7 @@
 """Every target of the zoo: it starts, keeps the contract of the zoo's applications, and leaves nothing behind.
 
-Each is started once (`make test` gives a file's tests to one process). While one is asked question by question, the next are being started and flooded.
+Each is started once (`make test` gives a file's tests to one process). While one is asked question by question, the
+next are being started and flooded.
 """
 
 import contextlib
