@@ -14,7 +14,7 @@ class ThreadChange:
 
 
 class ThreadTally:
-    """Remembers the ids of the last listing, and how many have been told as started and ended since.
+    """Remembers the ids of the last listing, and how many have been told as started since.
 
     Between two listings the number of threads says the least that can have happened. A listing adds those that took
     the place of others: nobody is told twice.
@@ -24,7 +24,7 @@ class ThreadTally:
         """`pid` is the id of the first thread, too."""
         self._alone = frozenset({pid})
         self._known: frozenset[int] = frozenset()
-        self._count = self._told_started = self._told_ended = 0
+        self._count = self._told_started = 0
         self._is_behind = False
 
     def change(
@@ -48,7 +48,6 @@ class ThreadTally:
     def _by_number(self, threads: int) -> ThreadChange:
         more, self._count = threads - self._count, threads
         self._told_started += max(more, 0)
-        self._told_ended += max(-more, 0)
         return ThreadChange(started=max(more, 0), ended=max(-more, 0), listed=False)
 
     def _by_ids(self, now: frozenset[int]) -> ThreadChange:
@@ -56,5 +55,5 @@ class ThreadTally:
         # Whoever started beyond what the numbers told has taken the place of one that ended.
         replaced = max(len(now - self._known) - self._told_started, 0)
         self._known, self._is_behind = now, False
-        self._told_started = self._told_ended = 0
+        self._told_started = 0
         return ThreadChange(started=change.started + replaced, ended=change.ended + replaced, listed=True)

@@ -1,15 +1,16 @@
 """What the master promises of agents; run by `test_profiles_by_hand.py` in a process of its own.
 
-Each `keeps_...` is a test and is called by `main`: importing `floodmark.load` patches the whole process.
+Each `keeps_...` is a test and is called at the end: importing `floodmark.load` patches the whole process.
 """
 
 import logging
-import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 from floodmark.load import ParkedUser  # noqa: F401  isort: skip - gevent comes before all else
+
+from parts import keep_all
 
 from floodmark.core import messages
 from floodmark.core.address import Address
@@ -341,13 +342,5 @@ def keeps_an_agent_that_comes_back_anew_after_the_load_from_being_waited_for():
     one.log.close(RunStatus.COMPLETE)
 
 
-def main():
-    for name, keeps in list(globals().items()):
-        if name.startswith("keeps_"):
-            sys.stdout.write(f"{name}\n")
-            keeps()
-    sys.stdout.write("all kept\n")
-
-
 if __name__ == "__main__":
-    main()
+    keep_all(globals())

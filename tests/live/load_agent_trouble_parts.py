@@ -1,13 +1,14 @@
 """What the master promises where an agent does not do its part; `test_profiles_by_hand.py` runs it.
 
-Each `keeps_...` is a test and is called by `main`: importing `floodmark.load` patches the whole process.
+Each `keeps_...` is a test and is called at the end: importing `floodmark.load` patches the whole process.
 """
 
-import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
 from load_agent_parts import Scene, Watch, chunk_of  # isort: skip - gevent comes before all else
+
+from parts import keep_all
 
 from floodmark.core import messages
 from floodmark.core.address import Address
@@ -290,13 +291,5 @@ def keeps_who_waits_for_an_agent_from_not_knowing_that_there_is_one():
     assert said == "waited 15 s for 2 agents: two agents are called web: give each its own --name"
 
 
-def main():
-    for name, keeps in list(globals().items()):
-        if name.startswith("keeps_"):
-            sys.stdout.write(f"{name}\n")
-            keeps()
-    sys.stdout.write("all kept\n")
-
-
 if __name__ == "__main__":
-    main()
+    keep_all(globals())

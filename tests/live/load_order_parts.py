@@ -1,17 +1,17 @@
 """What master and worker promise of orders, whatever else is said; run by `test_profiles_by_hand.py` in a process of
 its own.
 
-Each `keeps_...` is a test and is called by `main`: importing `floodmark.load` patches the whole process.
+Each `keeps_...` is a test and is called at the end: importing `floodmark.load` patches the whole process.
 """
 
 import socket
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import gevent
 from locust.env import Environment
+from parts import keep_all
 
 from floodmark.core import messages
 from floodmark.core.address import Address
@@ -289,13 +289,5 @@ def keeps_a_search_on_after_a_few_failures_and_ends_it_when_many_were_not_answer
     assert searched("many", many) == ([100, 400], [0.25])
 
 
-def main():
-    for name, keeps in list(globals().items()):
-        if name.startswith("keeps_"):
-            sys.stdout.write(f"{name}\n")
-            keeps()
-    sys.stdout.write("all kept\n")
-
-
 if __name__ == "__main__":
-    main()
+    keep_all(globals())

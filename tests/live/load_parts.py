@@ -1,10 +1,9 @@
 """What the load room promises and no server is needed for; run by `test_profiles_by_hand.py` in a process of its own.
 
-Each `keeps_...` is a test and is called by `main`: importing `floodmark.load` patches the whole process.
+Each `keeps_...` is a test and is called at the end: importing `floodmark.load` patches the whole process.
 """
 
 import os
-import sys
 import time
 from collections import Counter
 from dataclasses import replace
@@ -17,6 +16,7 @@ from hdrh.histogram import HdrHistogram
 from locust.env import Environment
 from locust.runners import LocalRunner
 from locust.stats import StatsEntryDict
+from parts import keep_all
 
 from floodmark.core.asked import DEFAULTS, FLAGS
 from floodmark.core.errors import FloodmarkError, UsageError
@@ -354,13 +354,5 @@ def keeps_apart_the_workers_of_one_host():
     assert squad.lost == ["worker-2", "worker-3"]
 
 
-def main():
-    for name, keeps in list(globals().items()):
-        if name.startswith("keeps_"):
-            sys.stdout.write(f"{name}\n")
-            keeps()
-    sys.stdout.write("all kept\n")
-
-
 if __name__ == "__main__":
-    main()
+    keep_all(globals())

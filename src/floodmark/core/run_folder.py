@@ -32,6 +32,7 @@ from floodmark.core.codec import field_types, from_plain, from_row, to_plain, to
 from floodmark.core.command_line import CommandLine
 from floodmark.core.errors import RunFolderError, WireError
 from floodmark.core.hit import Hit
+from floodmark.core.kept_json import read_kept
 from floodmark.core.messages import WorkerReport
 from floodmark.core.profile import Profile
 from floodmark.core.sample import Sample, TargetLimits
@@ -204,19 +205,7 @@ class RunFolder:
 
     def manifest(self) -> Manifest:
         """The manifest. Raises `RunFolderError` where there is none, or one of another format."""
-        file = self.path / MANIFEST
-        try:
-            data = json.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise RunFolderError(f"{self.path}: not a run folder, it has no {MANIFEST}") from None
-        except (OSError, ValueError) as error:
-            raise RunFolderError(f"{file}: cannot be read: {error}") from None
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
-            raise RunFolderError(f"{file}: a run of another format; this version reads format {FORMAT}")
-        try:
-            return from_plain(Manifest, data, str(file))
-        except WireError as error:
-            raise RunFolderError(str(error)) from None
+        return read_kept(self.path / MANIFEST, Manifest, kind="a run", folder="a run folder", version=FORMAT)
 
     def read(self) -> Recording:
         """Everything measured so far; also of a run that crashed. Raises `RunFolderError` naming file and line."""

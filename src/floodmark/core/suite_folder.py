@@ -8,8 +8,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from floodmark.core.codec import from_plain, to_plain
-from floodmark.core.errors import FolderInUseError, RunFolderError, WireError
+from floodmark.core.codec import to_plain
+from floodmark.core.errors import FolderInUseError, RunFolderError
+from floodmark.core.kept_json import read_kept
 from floodmark.core.run_folder import RUNS_FOLDER
 from floodmark.core.suite import SUITE_FORMAT, SuiteRecord
 
@@ -89,19 +90,9 @@ class SuiteFolder:
 
     def read(self) -> SuiteRecord:
         """What was kept. Raises `RunFolderError` where there is no suite, or one of another format."""
-        file = self.path / SUITE
-        try:
-            data = json.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise RunFolderError(f"{self.path}: not a suite's folder, it has no {SUITE}") from None
-        except (OSError, ValueError) as error:
-            raise RunFolderError(f"{file}: cannot be read: {error}") from None
-        if not isinstance(data, dict) or data.get("format") != SUITE_FORMAT:
-            raise RunFolderError(f"{file}: a suite of another format; this version reads format {SUITE_FORMAT}")
-        try:
-            return from_plain(SuiteRecord, data, str(file))
-        except WireError as error:
-            raise RunFolderError(str(error)) from None
+        return read_kept(
+            self.path / SUITE, SuiteRecord, kind="a suite", folder="a suite's folder", version=SUITE_FORMAT
+        )
 
     def free_name(self, key: str) -> str:
         """A folder name for a row's run: its key, with a number where an earlier try left one."""

@@ -3,15 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.text import Text
 
 from floodmark.core.places import Place
 from floodmark.report.colours import FILL
+from floodmark.report.live_region import LiveRegion
 from floodmark.report.words import count, duration, printable
 
 REDRAW_EVERY_S = 0.1
@@ -66,7 +64,7 @@ class Segment:
     requests: int
 
 
-class LiveView:
+class LiveView(LiveRegion):
     """Shows states as they come; leaves nothing behind on a terminal, since the verdict follows.
 
     Not on a terminal it writes a line at each change of phase, and in between one at most every `LINE_EVERY_S`.
@@ -74,22 +72,10 @@ class LiveView:
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives monotonic seconds."""
-        self._console = console
+        super().__init__(console)
         self._clock = clock
-        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self._phase: str | None = None
         self._shown_s: float | None = None
-
-    def __enter__(self) -> Self:
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
 
     def update(self, state: LiveState) -> None:
         """Shows the state, or leaves it out when the one before was shown just now."""

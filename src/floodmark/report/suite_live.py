@@ -2,15 +2,13 @@
 
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.text import Text
 
 from floodmark.core.suite import RowState, SuiteRow, SuiteTable
 from floodmark.report.live import BAR_CELLS, REDRAW_EVERY_S, LiveState, table
+from floodmark.report.live_region import LiveRegion
 from floodmark.report.suite_words import TITLES, name_words, note, result_words
 from floodmark.report.words import plural, printable
 
@@ -22,30 +20,18 @@ SILENT_S = 2.0
 TELL_EVERY_S = 5.0
 
 
-class SuiteLive:
+class SuiteLive(LiveRegion):
     """Shows rows as they begin and end; on a terminal also how the one under way goes, redrawn in place."""
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives monotonic seconds."""
-        self._console = console
+        super().__init__(console)
         self._clock = clock
-        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self._head = Text()
         self._place = ""
         self._began_s = self._ends_s = clock()
         self._shown_s: float | None = None
         self._has_said = False
-
-    def __enter__(self) -> Self:
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
 
     def begin(self, row: SuiteRow, number: int, rows: int, left_s: float) -> None:
         """See `SuiteView.begin`."""
