@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 import floodmark
-from floodmark import cli_help, cli_suite
+from floodmark import cli_help, cli_lab, cli_suite
 from floodmark.campaign.campaign import Campaign
 from floodmark.campaign.local import prove_sources
 from floodmark.campaign.plan import RunPlan
@@ -299,6 +299,7 @@ def report(
 
 
 app.command()(cli_suite.suite)
+app.add_typer(cli_lab.app, name="lab")
 
 
 def _run_and_report(plan: RunPlan, json_to: str) -> int:

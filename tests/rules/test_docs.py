@@ -145,7 +145,8 @@ def test_every_command_and_option_is_in_the_reference(name):
     text = text_of(DOCS / "reference" / "command-line.md")
     section = re.search(rf"^## floodmark {name}$(.*?)(?=^## )", text, re.DOTALL | re.MULTILINE)
     assert section, f"no section on floodmark {name}"
-    options = [word for option in COMMANDS[name].params for word in option.opts if word.startswith("--")]
+    commands = [COMMANDS[name], *getattr(COMMANDS[name], "commands", {}).values()]
+    options = [word for command in commands for option in command.params for word in option.opts if word[:2] == "--"]
     assert options
     assert [
         word
