@@ -54,6 +54,8 @@ def inventory(plan: LabPlan) -> str:
         f'    ansible_user: "{USER}"',
         f"    ansible_ssh_common_args: '-F \"{plan.ssh_config}\"'",
         '    ansible_python_interpreter: "/usr/bin/python3"',
+        # The lab's network is its own.
+        '    floodmark_plain_bus: true',
         "  children:",
     ]
     for role, group in GROUPS.items():
