@@ -25,11 +25,12 @@ lab: $(READY) $(LAB) ## several hosts on this machine: a master, two workers, a 
 test: $(READY) $(ZOO) $(LAB) ## set up, then run all tests
 	.venv/bin/pytest -n 3 --dist loadgroup
 
-check: $(READY) ## formatter, linter, types, import contracts
+check: $(READY) ## formatter, linter, types, import contracts, playbooks
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/ansible-lint --offline --profile production --quiet ansible
 
 bench: $(READY) ## print the figures that docs/benchmarks.md quotes
 	.venv/bin/python benchmarks/all.py

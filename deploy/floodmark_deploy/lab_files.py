@@ -55,7 +55,7 @@ def inventory(plan: LabPlan) -> str:
         f"    ansible_ssh_common_args: '-F \"{plan.ssh_config}\"'",
         '    ansible_python_interpreter: "/usr/bin/python3"',
         # The lab's network is its own.
-        '    floodmark_plain_bus: true',
+        "    floodmark_plain_bus: true",
         "  children:",
     ]
     for role, group in GROUPS.items():
@@ -68,7 +68,8 @@ def inventory(plan: LabPlan) -> str:
 
 def hosts_toml(plan: LabPlan) -> str:
     """What `floodmark cluster` reads. `ssh` in it is relative to the file."""
-    parts = [f'[ssh]\nconfig = "{plan.ssh_config.name}"\n']
+    # The lab's network is its own, so its bus needs no keys.
+    parts = [f'[ssh]\nconfig = "{plan.ssh_config.name}"\n', f'[cluster]\nname = "{plan.name}"\nplain_bus = true\n']
     for host in plan.hosts:
         roles = ", ".join(f'"{role}"' for role in ROLES[host.role])
         parts.append(f'[[hosts]]\nname = "{host.name}"\naddress = "{host.address}"\nroles = [{roles}]\n')

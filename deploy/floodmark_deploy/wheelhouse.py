@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -160,6 +161,9 @@ def _download(plan: WheelhousePlan, own: Path, pins: tuple[str, ...], scratch: P
     beside.mkdir()
     for path in partial.iterdir():
         (beside / path.name).write_bytes(path.read_bytes())
+    for old in wheels.parent.glob(f"{plan.name}-*"):
+        if old != beside:  # of other versions, or left by a kill
+            shutil.rmtree(old, ignore_errors=True)
     beside.rename(wheels)
 
 
