@@ -16,7 +16,7 @@ from floodmark_deploy.hosts_file import HostRole, HostsFile, HostSpec
 from floodmark_deploy.remote_host import STEP_TIMEOUT_S, Probe, RemoteHost, prefix_of
 from floodmark_deploy.ssh_host import Forward, SshHost
 from floodmark_deploy.ssh_settings import read_settings
-from floodmark_deploy.wheelhouse import WheelhousePlan, make_wheelhouse
+from floodmark_deploy.wheelhouse import WheelhousePlan, make_wheelhouses
 
 T = TypeVar("T")
 
@@ -26,6 +26,9 @@ READY_TIMEOUT_S = 60.0
 READY_PAUSE_S = 0.3
 
 ASK_TIMEOUT_S = 5.0
+
+GONE_STATE = "missing"
+"""Locust's word for a worker that has not been heard for some seconds (locust.runners.STATE_MISSING)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,7 @@ class ClusterStatus:
     @property
     def whole(self) -> bool:
         """True where everything runs, and the master sees every worker."""
-        return not self.lost and all(row.runs for row in self.services) and self.workers == self.wanted_workers
+        return not self.lost and all(row.runs for row in self.services) and (self.workers or 0) >= self.wanted_workers
 
 
 class RemoteCluster:
@@ -93,7 +96,7 @@ class RemoteCluster:
         _on_all(hosts, lambda host: host.prove(probes[host.spec.name]))
         _prove_apart(probes)
         self._say("installing Floodmark on them")
-        _on_all(hosts, lambda host: self._install(host, probes[host.spec.name], wheels))
+        self._install(probes, wheels)
         self._say("starting what each is for")
         _on_all(hosts, lambda host: host.start(probes[host.spec.name].open_files))
         self._wait()
@@ -137,14 +140,23 @@ class RemoteCluster:
         finally:
             forward.close()
 
-    def _install(self, host: RemoteHost, probe: Probe, wheels: Path) -> bool:
-        plan = WheelhousePlan(extras=host.spec.extras, python=probe.python, machine=probe.machine)
-        return host.install(make_wheelhouse(plan, wheels))
+    def host(self, name: str) -> RemoteHost:
+        """A host by its name, connected. Raises `ClusterError` where one cannot be reached."""
+        self._connected()
+        return self._hosts[name]
+
+    def _install(self, probes: dict[str, Probe], wheels: Path) -> None:
+        plans = {
+            name: WheelhousePlan(extras=host.spec.extras, python=probes[name].python, machine=probes[name].machine)
+            for name, host in self._hosts.items()
+        }
+        made = make_wheelhouses(set(plans.values()), wheels)
+        _on_all(list(self._hosts.values()), lambda host: host.install(made[plans[host.spec.name]]))
 
     def _wait(self) -> None:
         wanted = sum(host.workers for host in self._file.of(HostRole.WORKER))
         deadline_s = self._clock() + READY_TIMEOUT_S
-        while (seen := self._workers()) != wanted or not self._agent_is_there():
+        while ((seen := self._workers()) or 0) < wanted or not self._agent_is_there():
             if self._clock() > deadline_s:
                 raise ClusterError(self._what_is_missing(seen, wanted))
             self._sleep(READY_PAUSE_S)
@@ -157,7 +169,7 @@ class RemoteCluster:
                     return f"{row.host}: {row.unit} does not run: floodmark cluster logs says why"
         if seen is None:
             return f"{master}: Locust's web UI did not answer within {READY_TIMEOUT_S:g} s: see floodmark cluster logs"
-        if seen != wanted:
+        if seen < wanted:
             bus = f"port {self._file.cluster.bus_port} of {self._file.master.reached_at}"
             return (
                 f"{master}: {seen} of {wanted} workers have joined within {READY_TIMEOUT_S:g} s: do they reach {bus}?"
@@ -169,9 +181,10 @@ class RemoteCluster:
         if self._file.master.name not in self._hosts:
             return None
         try:
-            return len(self.ask("/stats/requests")["workers"])
+            workers = self.ask("/stats/requests")["workers"]
         except ClusterError:
             return None
+        return sum(1 for worker in workers if worker["state"] != GONE_STATE)
 
     def ask(self, path: str, form: bytes | None = None) -> dict[str, Any]:
         """What the master's web UI answers, as JSON. Raises `ClusterError` where it does not."""

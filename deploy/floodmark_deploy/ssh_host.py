@@ -107,6 +107,25 @@ class SshHost:
                 f"{self.name}: {source.name} could not be sent to {place}: {error}; is its disk full?"
             ) from None
 
+    def get(self, place: str, target: Path, *, timeout_s: float) -> None:
+        """Copies a file from the host; it has its name when it is whole."""
+        beside = target.with_name(f"{target.name}.partial")
+        try:
+            with self._client.open_sftp() as sftp:
+                _channel(sftp).settimeout(timeout_s)
+                sftp.get(place, str(beside))
+            beside.rename(target)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise ClusterError(f"{self.name}: {place} could not be fetched to {target}: {error}") from None
+
+    def listing(self, place: str) -> list[tuple[str, int]]:
+        """What is in a folder there: names, and modes as stat(2) has them."""
+        try:
+            with self._client.open_sftp() as sftp:
+                return sorted((entry.filename, entry.st_mode or 0) for entry in sftp.listdir_attr(place))
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise ClusterError(f"{self.name}: {place} cannot be read: {error}") from None
+
     def forward(self, local_port: int, remote_port: int) -> "Forward":
         """A port of this machine's loopback becomes one of the host's. Close what is returned."""
         transport = self._client.get_transport()

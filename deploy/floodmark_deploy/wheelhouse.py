@@ -13,7 +13,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -81,18 +81,27 @@ def make_wheelhouse(plan: WheelhousePlan, folder: Path) -> Wheelhouse:
 
     What has been downloaded is kept in `folder` and not downloaded again. Raises `ClusterError`.
     """
+    return make_wheelhouses({plan}, folder)[plan]
+
+
+def make_wheelhouses(plans: Collection[WheelhousePlan], folder: Path) -> dict[WheelhousePlan, Wheelhouse]:
+    """Likewise for several kinds of hosts."""
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder), tempfile.TemporaryDirectory(prefix="floodmark-wheels-") as scratch:
         own = own_wheel(Path(scratch))
-        pins = installed_versions()
-        wheels = folder / f"{plan.name}-{_digest_of_text(repr((pins, plan.platforms)) + _requires(own))[:16]}"
-        if not wheels.is_dir():
-            _download(plan, own, pins, Path(scratch), wheels)
-        files = [own, *sorted(path for path in wheels.iterdir() if not path.name.startswith(f"{NAME}-"))]
-        digest = _digest_of_text("".join(f"{path.name} {_digest_of_file(path)}\n" for path in files))
-        archive = folder / f"{plan.name}.tar"
-        _pack(files, archive)
-        return Wheelhouse(archive=archive, digest=digest, requirement=f"{NAME}[{','.join(sorted(set(plan.extras)))}]")
+        return {plan: _wheelhouse(plan, own, folder) for plan in plans}
+
+
+def _wheelhouse(plan: WheelhousePlan, own: Path, folder: Path) -> Wheelhouse:
+    pins = installed_versions()
+    wheels = folder / f"{plan.name}-{_digest_of_text(repr((pins, plan.platforms)) + _requires(own))[:16]}"
+    if not wheels.is_dir():
+        _download(plan, own, pins, wheels)
+    files = [own, *sorted(path for path in wheels.iterdir() if not path.name.startswith(f"{NAME}-"))]
+    digest = _digest_of_text("".join(f"{path.name} {_digest_of_file(path)}\n" for path in files))
+    archive = folder / f"{plan.name}.tar"
+    _pack(files, archive)
+    return Wheelhouse(archive=archive, digest=digest, requirement=f"{NAME}[{','.join(sorted(set(plan.extras)))}]")
 
 
 def own_wheel(folder: Path) -> Path:
@@ -148,19 +157,20 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _download(plan: WheelhousePlan, own: Path, pins: tuple[str, ...], scratch: Path, wheels: Path) -> None:
+def _download(plan: WheelhousePlan, own: Path, pins: tuple[str, ...], wheels: Path) -> None:
     """Into a folder that gets its name when it is whole."""
-    constraints = scratch / "constraints.txt"
-    constraints.write_text("\n".join(pins), encoding="utf-8")
-    partial = scratch / "wheels"
-    words = ["download", "--only-binary=:all:", "--implementation=cp", f"--python-version={plan.python}"]
-    words += [f"--platform={platform}" for platform in plan.platforms]
-    words += [f"--constraint={constraints}", f"--dest={partial}", f"{own}[{','.join(plan.extras)}]"]
-    _pip(words, f"the wheels for Python {plan.python} on {plan.machine} could not be had")
     beside = wheels.with_name(f"{wheels.name}.{os.getpid()}.partial")
     beside.mkdir()
-    for path in partial.iterdir():
-        (beside / path.name).write_bytes(path.read_bytes())
+    constraints = own.with_name("constraints.txt")
+    constraints.write_text("\n".join(pins), encoding="utf-8")
+    words = ["download", "--only-binary=:all:", "--implementation=cp", f"--python-version={plan.python}"]
+    words += [f"--platform={platform}" for platform in plan.platforms]
+    words += [f"--constraint={constraints}", f"--dest={beside}", f"{own}[{','.join(plan.extras)}]"]
+    try:
+        _pip(words, f"the wheels for Python {plan.python} on {plan.machine} could not be had")
+    except ClusterError:
+        shutil.rmtree(beside)
+        raise
     for old in wheels.parent.glob(f"{plan.name}-*"):
         if old != beside:  # of other versions, or left by a kill
             shutil.rmtree(old, ignore_errors=True)

@@ -12,8 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from floodmark.cli_wheelhouse import cache_folder
+from floodmark.core.asked import Asked
+from floodmark.core.errors import InvalidRunError, UsageError
+from floodmark.core.run_folder import RunFolder, new_run_path
+from floodmark.report.build import build_report
+from floodmark.report.terminal import print_verdict
 from floodmark_deploy.hosts_file import read_hosts
 from floodmark_deploy.remote_cluster import ClusterStatus, RemoteCluster
+from floodmark_deploy.remote_run import RemoteLoad, RemoteRun
+from floodmark_deploy.zoo import find_target
 
 app = typer.Typer(
     help="A Locust cluster on other hosts, over SSH: it lives until you take it down.",
@@ -47,6 +54,46 @@ def status(
     else:
         _print_status(found)
     raise typer.Exit(0 if found.whole else 1)
+
+
+def _number(words: str) -> Any:
+    return typer.Option(help=words, show_default=False)
+
+
+@app.command()
+def run(  # noqa: PLR0913 - one parameter per option
+    hosts: HostsArgument,
+    requests: Annotated[int | None, _number("How many requests.")] = None,
+    within: Annotated[float | None, _number("Seconds over which they are released.")] = None,
+    connections: Annotated[int | None, _number("Connections that are kept open.")] = None,
+    rate: Annotated[float | None, _number("Requests per second, over all workers.")] = None,
+    duration: Annotated[float | None, _number("Seconds that the load lasts.")] = None,
+    first: Annotated[int | None, _number("Requests of a search's first burst.")] = None,
+    hold: Annotated[float | None, _number("Seconds the server takes for one request.")] = None,
+    timeout: Annotated[float | None, _number("Seconds one request may take.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Run folder.", show_default=False)] = None,
+) -> None:
+    """Floods the cluster's server with the cluster's profile, fetches the run, and gives the verdict."""
+    file = read_hosts(hosts)
+    asked = Asked(
+        requests=requests,
+        within_s=within,
+        hold_s=hold,
+        timeout_s=timeout,
+        connections=connections,
+        rate=rate,
+        duration_s=duration,
+        first=first,
+    )
+    load = RemoteLoad(asked=asked, request=find_target(file.cluster.target).request)
+    folder = out or new_run_path(file.cluster.target)
+    if folder.exists():
+        raise UsageError(f"--out {folder}: is there already; give the name of a new folder")
+    with RemoteCluster(file, say=_say) as cluster:
+        RemoteRun(cluster, file, say=_say).run(load, folder)
+    judged = build_report(RunFolder(folder))
+    print_verdict(judged, RunFolder(folder).manifest(), Console(highlight=False), folder=str(folder))
+    raise typer.Exit(0 if judged.document.validity.ok else InvalidRunError.exit_code)
 
 
 @app.command()
