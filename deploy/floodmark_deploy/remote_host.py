@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -36,6 +36,7 @@ CONFINED = (
     *("ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectControlGroups=yes", "RestrictNamespaces=yes"),
     *("RestrictSUIDSGID=yes", "LockPersonality=yes", "SystemCallFilter=@system-service", "UMask=0077"),
     *("SystemCallErrorNumber=EPERM", "TasksMax=infinity", "Restart=always", "RestartSec=2"),
+    "TimeoutStopSec=5",  # nobody waits for the answers that a server still holds
 )
 """As the services of ansible/ are; each is explained there."""
 
@@ -82,8 +83,9 @@ def prefix_of(cluster: str) -> str:
 class RemoteHost:
     """A host as the cluster knows it. It borrows the connection."""
 
-    def __init__(self, spec: HostSpec, file: HostsFile, ssh: SshHost) -> None:
+    def __init__(self, spec: HostSpec, file: HostsFile, ssh: SshHost, *, wall: Callable[[], float] = time.time) -> None:
         """Nothing is asked yet."""
+        self._wall = wall
         self.spec = spec
         self._file = file
         self._ssh = ssh
@@ -118,6 +120,8 @@ class RemoteHost:
         self._put_keys()
         if self.probe().digest == wheels.digest:
             return False
+        if running := self.running():  # with another Floodmark; `start` starts them anew
+            ssh.must(self._systemctl("stop", *running), timeout_s=STEP_TIMEOUT_S, what="its services do not stop")
         ssh.put(wheels.archive, str(home / "wheels.tar"), timeout_s=SEND_TIMEOUT_S)
         full = "Floodmark could not be installed"
         for words in (
@@ -125,7 +129,7 @@ class RemoteHost:
             ["python3", "-m", "tarfile", "--extract", str(home / "wheels.tar"), str(home / "wheels")],
             self._pip(wheels.requirement),
             ["rm", "-r", str(home / "wheels.tar"), str(home / "wheels")],
-            ["mkdir", "-p", str(home / "work")],
+            ["mkdir", "-p", str(home / "state")],
             ["tee", str(home / ".wheels")],
         ):
             text_in = wheels.digest if words[0] == "tee" else ""
@@ -141,6 +145,12 @@ class RemoteHost:
             words = self._systemd_run(service, min(open_files or OPEN_FILES, OPEN_FILES))
             self._ssh.must(words, timeout_s=STEP_TIMEOUT_S, what=f"{service.unit} could not be started")
         return tuple(service.unit for service in wanted)
+
+    def restart_target(self) -> None:
+        """A fresh server: nothing is left in it of what was sent before."""
+        units = [service.unit for service in self.services() if service.role is HostRole.TARGET]
+        what = "the server does not start again"
+        self._ssh.must(self._systemctl("restart", *units), timeout_s=STEP_TIMEOUT_S, what=what)
 
     def running(self) -> tuple[str, ...]:
         """The cluster's services that run here."""
@@ -209,7 +219,7 @@ class RemoteHost:
             yield "its user may not use sudo without a password: add a line to /etc/sudoers.d"
         if probe.free_bytes < FREE_BYTES:
             yield f"has {probe.free_bytes / 1e6:,.0f} MB free in /var/lib, {FREE_BYTES / 1e6:,.0f} MB are needed"
-        ahead_s = probe.wall_s - time.time()
+        ahead_s = probe.wall_s - self._wall()
         if abs(ahead_s) > CLOCK_BOUND_S:
             where = "ahead of" if ahead_s > 0 else "behind"
             yield f"its clock is {abs(ahead_s):,.0f} s {where} this machine's: timedatectl set-ntp true"
@@ -239,10 +249,10 @@ class RemoteHost:
         properties += [f"AmbientCapabilities={rights}", f"CapabilityBoundingSet={rights}"]
         properties += [f"RuntimeDirectory={runtime}"] if service.role is HostRole.TARGET else []
         bus = f"FLOODMARK_KEYS={self._home / 'keys'}" if self._file.keys_folder else "FLOODMARK_PLAIN_BUS=yes"
-        environment = [bus, f"HOME={self._home / 'work'}", "PYTHONDONTWRITEBYTECODE=1"]
+        environment = [bus, f"HOME={self._home / 'state'}", "PYTHONDONTWRITEBYTECODE=1"]
         return [
             *("sudo", "-n", "systemd-run", "--quiet", f"--unit={service.unit}"),
-            *(f"--working-directory={self._home / 'work'}",),
+            *(f"--working-directory={self._home / 'state'}",),
             *(f"--property={value}" for value in properties),
             *(f"--setenv={value}" for value in environment),
             *("--", *service.argv),

@@ -19,12 +19,29 @@ from floodmark_deploy.ssh_host import SshHost
 BEGIN_TIMEOUT_S = 90.0
 """A master waits 15 s for an agent, and up to 20 s for an idle target, before it begins its folder or refuses."""
 
+READY_TIMEOUT_S = 30.0
+"""As long as a target's file allows by default."""
+
 LOST_AFTER_S = 20.0
 """A master that carries a load may answer late; one that is gone is back, without its run, after two seconds."""
 
 POLL_S = 0.5
 
 IDLE_STATES = ("ready", "stopped")
+
+WAIT_READY = f"""
+import sys, time
+from floodmark.core.address import Address
+from floodmark_deploy.ready import ask
+from floodmark_deploy.zoo import find_target
+spec = find_target(sys.argv[1])
+at, end_s = Address(host=sys.argv[2], port=int(sys.argv[3])), time.monotonic() + {READY_TIMEOUT_S}
+while (seen := ask(at, spec.ready.path, spec.ready_answer, 2.0)) is not None:
+    if time.monotonic() > end_s:
+        sys.exit("GET " + spec.ready.path + " saw " + str(seen))
+    time.sleep(0.1)
+"""
+"""Run by the master's Python, since what counts is whether the load will reach it. Its words are argv's."""
 
 MADE_LATER = {"verdict.json", "report.html", "waterline.svg"}
 """The master judges the run, too, and may be writing these; here they are made again."""
@@ -56,7 +73,8 @@ class RemoteRun:
         self._say = say
         self._clock = clock
         self._sleep = sleep
-        self._runs = str(home_of(file.cluster.name) / "work/runs")
+        self._cursor = ""
+        self._runs = str(home_of(file.cluster.name) / "state/runs")
 
     def run(self, load: RemoteLoad, folder: Path) -> None:
         """Sends the load and returns when its run is in `folder`, also where the master was lost meanwhile.
@@ -67,7 +85,8 @@ class RemoteRun:
         status = self._cluster.status()
         if not status.whole:
             raise ClusterError("the cluster is not whole: floodmark cluster status says what is missing, up mends it")
-        before = set(self._listed())
+        self._fresh_target()
+        before, self._cursor = set(self._listed()), self._journal_end()
         said = self._cluster.ask("/swarm", self._form(load))
         if not said.get("success"):
             raise ClusterError(f"{self._file.master.name}: Locust refused the load: {said.get('message')}")
@@ -134,10 +153,28 @@ class RemoteRun:
         except ClusterError:
             return None
 
-    def _last_error(self) -> str:
+    def _fresh_target(self) -> None:
+        """As a local run has it: what was sent before, and nobody waits for, is not served beside this load."""
+        cluster = self._file.cluster
+        for spec in self._file.of(HostRole.TARGET):
+            self._cluster.host(spec.name).restart_target()
+            python = str(home_of(cluster.name) / "venv/bin/python")
+            words = [python, "-c", WAIT_READY, cluster.target, spec.reached_at, str(cluster.port)]
+            what = f"the server on {spec.name} is not ready"
+            self._master().must(words, timeout_s=READY_TIMEOUT_S + STEP_TIMEOUT_S, what=what)
+
+    def _journal(self, *words: str) -> list[str]:
         unit = f"--unit={prefix_of(self._file.cluster.name)}master.service"
-        words = ["sudo", "-n", "journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=20", unit]
-        lines = self._master().run(words, timeout_s=STEP_TIMEOUT_S).out.splitlines()
+        asked = ["sudo", "-n", "journalctl", "--quiet", "--no-pager", "--output=cat", unit, *words]
+        return self._master().run(asked, timeout_s=STEP_TIMEOUT_S).out.splitlines()
+
+    def _journal_end(self) -> str:
+        lines = self._journal("--lines=1", "--show-cursor")
+        return lines[-1].partition("-- cursor: ")[2] if lines else ""
+
+    def _last_error(self) -> str:
+        """Of this load, and not of one before."""
+        lines = self._journal(f"--after-cursor={self._cursor}") if self._cursor else self._journal("--lines=20")
         errors = [line.partition("/ERROR/")[2] for line in lines if "/ERROR/" in line]
         return errors[-1].partition(": ")[2] if errors else ""
 
