@@ -27,6 +27,9 @@ LOST_AFTER_S = 20.0
 
 POLL_S = 0.5
 
+OWN_ERROR = "/ERROR/floodmark."
+"""How a line of the master's log begins that says why a load cannot be: Locust's own errors are none."""
+
 IDLE_STATES = ("ready", "stopped")
 
 WAIT_READY = f"""
@@ -85,6 +88,7 @@ class RemoteRun:
         status = self._cluster.status()
         if not status.whole:
             raise ClusterError("the cluster is not whole: floodmark cluster status says what is missing, up mends it")
+        self._wait_idle()
         self._fresh_target()
         before, self._cursor = set(self._listed()), self._journal_end()
         said = self._cluster.ask("/swarm", self._form(load))
@@ -117,12 +121,24 @@ class RemoteRun:
             fields[flag.removeprefix("--")] = "" if given[name] is None else given[name]
         return urllib.parse.urlencode(fields).encode()
 
+    def _wait_idle(self) -> None:
+        """Locust waits up to a minute for workers that it has lost, and takes no other load meanwhile."""
+        deadline_s = self._clock() + BEGIN_TIMEOUT_S
+        while (state := self._state()) not in IDLE_STATES:
+            if self._clock() > deadline_s:
+                raise ClusterError(
+                    f"{self._file.master.name}: Locust has been {state or 'silent'} for {BEGIN_TIMEOUT_S:g} s:"
+                    " is another load on its way? floodmark cluster ui shows it, and stops it"
+                )
+            self._sleep(POLL_S)
+
     def _begun(self, before: set[str]) -> str:
         deadline_s = self._clock() + BEGIN_TIMEOUT_S
         while self._clock() < deadline_s:
             if new := sorted(set(self._listed()) - before):
                 return new[0]
-            if self._state() in IDLE_STATES and (error := self._last_error()):
+            if error := self._last_error():
+                self._cluster.ask("/stop")
                 raise ClusterError(f"{self._file.master.name}: {error}")
             self._sleep(POLL_S)
         raise ClusterError(
@@ -175,7 +191,7 @@ class RemoteRun:
     def _last_error(self) -> str:
         """Of this load, and not of one before."""
         lines = self._journal(f"--after-cursor={self._cursor}") if self._cursor else self._journal("--lines=20")
-        errors = [line.partition("/ERROR/")[2] for line in lines if "/ERROR/" in line]
+        errors = [line.partition(OWN_ERROR)[2] for line in lines if OWN_ERROR in line]
         return errors[-1].partition(": ")[2] if errors else ""
 
     def _listed(self) -> list[str]:
