@@ -168,7 +168,9 @@ def in_the_middle(one_lab, cluster, folder, breaks):
     thread = threading.Thread(target=lambda: result.append(cluster("run", *words, check=False)))
     thread.start()
     begun = f"ls {runs} 2>/dev/null | wc -l; cat {runs}/*/pulses.jsonl 2>/dev/null | tail -1"
-    wait_until(lambda: one_lab.ssh("master", begun).split("\n")[0] != before or not thread.is_alive(), "a run begins")
+    wait_until(
+        lambda: one_lab.ssh("master", begun).split("\n")[0] != before or not thread.is_alive(), "a run begins", 150
+    )
     breaks()
     thread.join(180)
     assert not thread.is_alive(), "the command hangs"
