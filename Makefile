@@ -30,7 +30,7 @@ check: $(READY) ## formatter, linter, types, import contracts, playbooks
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/ansible-lint --offline --profile production --quiet ansible
+	.venv/bin/ansible-lint --offline --profile production -q ansible
 
 bench: $(READY) ## print the figures that docs/benchmarks.md quotes
 	.venv/bin/python benchmarks/all.py
