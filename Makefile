@@ -7,9 +7,11 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 READY := .venv/.ready
 ZOO := .venv/.zoo-ready
 ZOO_PACKAGES := golang-go iproute2 libnginx-mod-http-lua nginx-light
+LAB := .venv/.lab-ready
+LAB_PACKAGES := systemd-container debootstrap iproute2 openssh-client
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo lab test check bench lock clean
 
 help: ## list what there is
 	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -17,14 +19,18 @@ help: ## list what there is
 demo: $(READY) ## set up, then flood one server and say what it does (under a minute after the set-up)
 	.venv/bin/floodmark run fastapi-uvicorn-sync --requests 1000 --within 0 --hold 5
 
-test: $(READY) $(ZOO) ## set up, then run all tests
+lab: $(READY) $(LAB) ## several hosts on this machine: a master, two workers, a target (Linux, root)
+	$(SUDO) .venv/bin/floodmark lab up
+
+test: $(READY) $(ZOO) $(LAB) ## set up, then run all tests
 	.venv/bin/pytest -n 3 --dist loadfile
 
-check: $(READY) ## formatter, linter, types, import contracts
+check: $(READY) ## formatter, linter, types, import contracts, playbooks
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/ansible-lint --offline --profile production -q ansible
 
 bench: $(READY) ## print the figures that docs/benchmarks.md quotes
 	.venv/bin/python benchmarks/all.py
@@ -60,4 +66,13 @@ $(ZOO): $(READY)
 			apt-get install -y -qq --no-install-recommends $(ZOO_PACKAGES); \
 		if test -z "$$had" && test -d /run/systemd/system; then $(SUDO) systemctl disable --now --quiet nginx; fi; \
 	else echo "not installed, their targets are skipped: apt-get install $(ZOO_PACKAGES)" >&2; fi >/dev/null
+	@touch $@
+
+# What the lab's hosts are made with. Where it cannot be installed the lab's tests are skipped, with the reason.
+$(LAB): $(READY)
+	@if command -v systemd-nspawn && command -v debootstrap && command -v ip && command -v ssh; then :; \
+	elif command -v apt-get && { test "$$(id -u)" = 0 || sudo -n true; } 2>/dev/null; then \
+		echo "installing $(LAB_PACKAGES)" >&2; $(SUDO) apt-get update -qq && \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(LAB_PACKAGES); \
+	else echo "not installed, there is no lab: apt-get install $(LAB_PACKAGES)" >&2; fi >/dev/null
 	@touch $@

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 import floodmark
-from floodmark import cli_help, cli_keys, cli_suite
+from floodmark import cli_cluster, cli_help, cli_keys, cli_lab, cli_suite, cli_wheelhouse
 from floodmark.campaign.campaign import Campaign
 from floodmark.campaign.local import prove_sources
 from floodmark.campaign.plan import RunPlan
@@ -305,6 +305,9 @@ def report(
 
 app.command()(cli_suite.suite)
 app.command()(cli_keys.keys)
+app.command()(cli_wheelhouse.wheelhouse)
+app.add_typer(cli_cluster.app, name="cluster")
+app.add_typer(cli_lab.app, name="lab")
 
 
 def _run_and_report(plan: RunPlan, json_to: str) -> int:

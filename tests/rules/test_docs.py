@@ -9,6 +9,7 @@ from dataclasses import is_dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -140,15 +141,21 @@ def _words(line: str) -> list[str]:
     return words[:end]
 
 
+def command_of(words: list[str]) -> tuple[Any, Iterator[str]]:
+    """The command or, of a group such as `floodmark lab`, its part; and the words that follow it."""
+    command = COMMANDS[words[0]]
+    part = getattr(command, "commands", {}).get(words[1] if words[1:] else "")
+    return (part, iter(words[2:])) if part else (command, iter(words[1:]))
+
+
 def wrong_in(words: list[str]) -> list[str]:
     """What a command names that is not there: itself, an option, a target."""
     if not words or words[0] not in COMMANDS:
         # Without a command of ours it is a sentence, unless it looks like a command with options.
         return words[:1] if any(word.startswith("--") for word in words[1:]) else []
-    takes = {
-        word: not getattr(option, "is_flag", False) for option in COMMANDS[words[0]].params for word in option.opts
-    }
-    names, wrong, rest = [], [], iter(words[1:])
+    command, rest = command_of(words)
+    takes = {word: not getattr(option, "is_flag", False) for option in command.params for word in option.opts}
+    names, wrong = [], []
     for word in rest:
         option = word.partition("=")[0]
         if not word.startswith("-"):
@@ -225,8 +232,9 @@ def test_every_command_and_option_is_in_the_reference(name):
     text = text_of(DOCS / "reference" / "command-line.md")
     section = re.search(rf"^## floodmark {name}$(.*?)(?=^## )", text, re.DOTALL | re.MULTILINE)
     assert section, f"no section on floodmark {name}"
-    assert COMMANDS[name].params
-    options = [word for option in COMMANDS[name].params for word in option.opts if word.startswith("--")]
+    commands = [COMMANDS[name], *getattr(COMMANDS[name], "commands", {}).values()]
+    assert any(command.params for command in commands)
+    options = [word for command in commands for option in command.params for word in option.opts if word[:2] == "--"]
     assert [
         word
         for word in options

@@ -36,6 +36,10 @@ class ClusterError(FloodmarkError):
     """Master, worker or agent did not do its part: it died, it never answered, it answered nonsense."""
 
 
+class LabError(FloodmarkError):
+    """The lab on this machine cannot be made, or something of it cannot be taken away."""
+
+
 class RunFolderError(FloodmarkError):
     """A run folder is missing, of another format, or not readable."""
 

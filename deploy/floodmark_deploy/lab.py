@@ -1,0 +1,260 @@
+"""A lab: several hosts on one machine, brought up, looked at and taken away. How each thing is made is elsewhere."""
+
+import dataclasses
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from floodmark.core.errors import LabError
+from floodmark_deploy.lab_boot import answers, boot, last_words
+from floodmark_deploy.lab_files import write_files
+from floodmark_deploy.lab_ledger import FILE_NAME, Ledger
+from floodmark_deploy.lab_needs import prove_lab_can_be
+from floodmark_deploy.lab_network import free_network, make_bridge, make_cable
+from floodmark_deploy.lab_plan import DEFAULT_FOLDER, DEFAULT_NAME, LabHost, LabPlan
+from floodmark_deploy.lab_things import NAMESPACES, Kind, Thing, inhabitants, is_there, left_on_the_machine, take_away
+from floodmark_deploy.lab_tree import make_tree, trees_folder
+
+PLAN_FILE = "plan.json"
+
+BOOT_TIMEOUT_S = 120.0
+"""A host is there within 2 to 10 seconds; many at once on a busy machine take longer."""
+
+BOOT_PAUSE_S = 0.2
+
+LOCK_TIMEOUT_S = 300.0
+"""Longer than another `up` takes that makes the tree."""
+
+LOCK_PAUSE_S = 0.2
+
+
+class HostState(StrEnum):
+    """What the machine says of a host; never what a file says."""
+
+    READY = "ready"
+    SILENT = "silent"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostStatus:
+    """`SILENT`: something of it runs, and one cannot log in."""
+
+    host: LabHost
+    state: HostState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabStatus:
+    """`plan` None: the folder knows of no lab. `things` are on the machine, whatever the folder says."""
+
+    name: str
+    plan: LabPlan | None
+    hosts: tuple[HostStatus, ...]
+    things: tuple[Thing, ...]
+
+    @property
+    def whole(self) -> bool:
+        """True where every host lets one log in."""
+        return bool(self.hosts) and all(status.state is HostState.READY for status in self.hosts)
+
+    @property
+    def nothing(self) -> bool:
+        """True where nothing of it is left."""
+        return self.plan is None and not self.things
+
+
+class Lab:
+    """The lab called `name`, kept in `folder`. Everything needs root. `say` is told what takes time."""
+
+    def __init__(
+        self,
+        name: str = DEFAULT_NAME,
+        folder: Path = DEFAULT_FOLDER,
+        *,
+        say: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Looks at nothing yet. Raises `UsageError` for a name that cannot be one."""
+        self._folder = folder.absolute()
+        self._empty = LabPlan(name=name, folder=self._folder)
+        self._say = say
+        self._clock = clock
+        self._sleep = sleep
+
+    def up(self, wanted: LabPlan, network: IPv4Network | None = None) -> LabPlan:
+        """The lab as it runs. `network` None: a free one is taken, and `wanted.network` does not count.
+
+        Nothing is done where it runs already as wanted. What a killed `up` has left is taken away first; when this one
+        fails, or is interrupted, nothing of it is left. Raises `LabError`.
+        """
+        prove_lab_can_be()
+        with self._alone():
+            if running := self._running(wanted, network):
+                return running
+            plan = dataclasses.replace(wanted, folder=self._folder, network=network or free_network())
+            try:
+                return self._make(plan)
+            except BaseException:
+                self._take_down()
+                raise
+
+    def down(self, *, trees: bool = False) -> tuple[Thing, ...]:
+        """Takes everything away, and returns what there was; harmless when repeated. Raises `LabError`.
+
+        With `trees` also what is kept for the next lab.
+        """
+        prove_lab_can_be()
+        with self._alone():
+            return self._take_down() + (self._remove_trees() if trees else ())
+
+    def status(self) -> LabStatus:
+        """What is there, as the machine says. Changes nothing."""
+        prove_lab_can_be()
+        plan = self._read_plan()
+        hosts = plan.hosts if plan else ()
+        states = tuple(HostStatus(host=host, state=self._state(plan, host)) for host in hosts if plan)
+        return LabStatus(name=self._empty.name, plan=plan, hosts=states, things=self._things())
+
+    def _running(self, wanted: LabPlan, network: IPv4Network | None) -> LabPlan | None:
+        """The plan of the lab that runs as wanted; None where there is room for one."""
+        status = self.status()
+        if status.plan is None and any(thing.kind is not Kind.FOLDER for thing in status.things):
+            raise LabError(
+                f"a lab called {status.name!r} is on this machine, and {self._folder} knows nothing of it:"
+                f" floodmark lab down --name {status.name}, or up with another --name"
+            )
+        if not status.whole or status.plan is None:
+            if not status.nothing:
+                self._say("taking away what is left of an earlier lab")
+                self._take_down()
+            return None
+        same = dataclasses.replace(wanted, folder=self._folder, network=network or status.plan.network)
+        if same != status.plan:
+            raise LabError(
+                f"the lab {status.name!r} runs with {_size(status.plan)}, not {_size(same)}: floodmark lab down first"
+            )
+        return status.plan
+
+    def _make(self, plan: LabPlan) -> LabPlan:
+        plan.home.mkdir(parents=True, mode=0o700)
+        ledger = Ledger(path=plan.home / FILE_NAME)
+        ledger.note(Thing(kind=Kind.FOLDER, name=str(plan.home)))
+        tree = make_tree(plan, self._say)
+        write_files(plan)
+        _write_plan(plan)
+        self._say(f"starting {len(plan.hosts)} hosts on {plan.network}")
+        make_bridge(plan, ledger)
+        for host in plan.hosts:
+            make_cable(plan, host, ledger)
+            boot(plan, host, tree, ledger)
+        self._wait(plan)
+        return plan
+
+    def _wait(self, plan: LabPlan) -> None:
+        deadline_s = self._clock() + BOOT_TIMEOUT_S
+        waiting = list(plan.hosts)
+        while waiting := [host for host in waiting if not answers(plan, host)]:
+            for host in waiting:
+                if self._clock() > deadline_s or not is_there(Thing(kind=Kind.PROCESSES, name=plan.name)):
+                    raise LabError(
+                        f"{host.name}: nobody can log in within {BOOT_TIMEOUT_S:g} s; its last lines:"
+                        f"{last_words(plan, host)}"
+                    )
+            self._sleep(BOOT_PAUSE_S)
+
+    def _state(self, plan: LabPlan, host: LabHost) -> HostState:
+        if not inhabitants(NAMESPACES / plan.namespace(host)):
+            return HostState.GONE
+        return HostState.READY if answers(plan, host) else HostState.SILENT
+
+    def _things(self) -> tuple[Thing, ...]:
+        """What the ledger names and what is marked, as far as it is there; each once, in the order of `Kind`."""
+        lab = self._empty
+        marked = left_on_the_machine(lab.name, lab.namespace_prefix, lab.bridge, lab.cgroup)
+        partial = trees_folder(self._folder).glob("*.partial")  # its debootstrap carries the path as its mark
+        kinds = ((Kind.FOLDER, lab.home), *((kind, path) for path in partial for kind in (Kind.PROCESSES, Kind.FOLDER)))
+        names = (Thing(kind=kind, name=str(path)) for kind, path in kinds)
+        noted = Ledger(path=lab.home / FILE_NAME).things()
+        found = [thing for thing in dict.fromkeys((*noted, *marked, *names)) if is_there(thing)]
+        return tuple(sorted(found, key=lambda thing: list(Kind).index(thing.kind)))
+
+    def _take_down(self) -> tuple[Thing, ...]:
+        things = self._things()
+        for thing in things:
+            take_away(thing)
+        if left := self._things():
+            raise LabError(f"not taken away: {', '.join(map(str, left))}: run floodmark lab down again")
+        return things
+
+    def _remove_trees(self) -> tuple[Thing, ...]:
+        for lab in self._folder.glob("labs/*"):
+            raise LabError(
+                f"the trees are kept: the lab {lab.name!r} stands on them: floodmark lab down --name {lab.name}"
+            )
+        folder = Thing(kind=Kind.FOLDER, name=str(trees_folder(self._folder)))
+        if not is_there(folder):
+            return ()
+        take_away(folder)
+        return (folder,)
+
+    def _read_plan(self) -> LabPlan | None:
+        path = self._empty.home / PLAN_FILE
+        try:
+            plain = json.loads(path.read_text(encoding="utf-8"))
+            network = IPv4Network(plain.pop("network"))
+            return LabPlan(**plain, folder=self._folder, network=network)
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise LabError(f"{path}: cannot be read ({error}): floodmark lab down") from None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One command at a time in a folder. The lock is on the folder itself: no file is left, and a kill frees it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        deadline_s = self._clock() + LOCK_TIMEOUT_S
+        try:
+            while not _locked(descriptor):
+                if self._clock() > deadline_s:
+                    raise LabError(f"another floodmark lab command has been at work in {self._folder} for minutes")
+                self._sleep(LOCK_PAUSE_S)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _write_plan(plan: LabPlan) -> None:
+    """Beside, then renamed: it is whole or not there."""
+    plain = {
+        "name": plan.name,
+        "workers": plan.workers,
+        "targets": plan.targets,
+        "network": str(plan.network),
+        "suite": plan.suite,
+        "mirror": plan.mirror,
+    }
+    beside = plan.home / f"{PLAN_FILE}.new"
+    beside.write_text(json.dumps(plain) + "\n", encoding="utf-8")
+    beside.rename(plan.home / PLAN_FILE)
+
+
+def _size(plan: LabPlan) -> str:
+    return f"{plan.workers} workers and {plan.targets} targets on {plan.network} ({plan.suite})"

@@ -1,0 +1,72 @@
+"""What ssh_config says of one host, as paramiko needs it. Connects to nobody."""
+
+import getpass
+from dataclasses import dataclass
+from pathlib import Path
+
+from paramiko import ConfigParseError, SSHConfig
+
+from floodmark.core.errors import PlanError
+
+SSH_PORT = 22
+
+MOST_JUMPS = 8
+"""As deep as OpenSSH's own chains are ever written; a configuration that jumps in a circle ends here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshSettings:
+    """`known_as` is the name under which the host's key is known. `jump` is the host before it, or None."""
+
+    name: str
+    host: str
+    port: int
+    user: str
+    key_files: tuple[str, ...]
+    known_hosts: tuple[str, ...]
+    known_as: str
+    agent: bool
+    jump: "SshSettings | None" = None
+
+
+def read_settings(name: str, config_path: Path) -> SshSettings:
+    """The settings of a host by the name that ssh is told. Raises `PlanError` for a file that cannot be read."""
+    return _settings(name, _config(config_path), MOST_JUMPS)
+
+
+def _config(path: Path) -> SSHConfig:
+    try:
+        return SSHConfig.from_text(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return SSHConfig()
+    except (OSError, UnicodeDecodeError, ConfigParseError) as error:
+        raise PlanError(f"{path}: cannot be read as an ssh_config: {error}") from None
+
+
+def _settings(name: str, config: SSHConfig, jumps_left: int) -> SshSettings:
+    if not jumps_left:
+        raise PlanError(f"{name}: more than {MOST_JUMPS} ProxyJump one after the other: do they lead in a circle?")
+    user_before, _, bare = name.rpartition("@")
+    host_only, _, port_after = bare.partition(":") if bare.count(":") == 1 else (bare, "", "")
+    found = config.lookup(host_only)
+    jump = found.get("proxyjump", "none").rpartition(",")[2].strip()
+    if "proxycommand" in found and found["proxycommand"] != "none":
+        raise PlanError(f"{name}: its ssh_config has a ProxyCommand, which is a shell's: use ProxyJump")
+    host = found.get("hostname", host_only)
+    return SshSettings(
+        name=name,
+        host=host,
+        port=int(port_after or found.get("port", str(SSH_PORT))),
+        user=user_before or found.get("user", getpass.getuser()),
+        key_files=tuple(str(Path(file).expanduser()) for file in found.get("identityfile", ())),
+        known_hosts=tuple(_files(found.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2")))
+        + tuple(_files(found.get("globalknownhostsfile", "/etc/ssh/ssh_known_hosts"))),
+        known_as=found.get("hostkeyalias", ""),
+        agent=found.get("identityagent", "").lower() != "none",
+        jump=None if jump.lower() == "none" else _settings(jump, config, jumps_left - 1),
+    )
+
+
+def _files(text: str) -> list[str]:
+    words = text.replace('"', "").split()
+    return [str(Path(word).expanduser()) for word in words if word.lower() != "none"]

@@ -1,0 +1,44 @@
+"""`floodmark wheelhouse`: joins the wheelhouse with the command line. It builds nothing itself."""
+
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from floodmark_deploy.wheelhouse import EXTRAS, WheelhousePlan, make_wheelhouse
+
+
+def _option(words: str, *names: str, default: str = "", **more: Any) -> Any:
+    return typer.Option(*names, help=f"{words} {default}".rstrip(), show_default=False, **more)
+
+
+def cache_folder() -> Path:
+    """Where wheels are kept between two calls (XDG base directory specification)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "floodmark" / "wheelhouses"
+
+
+def wheelhouse(
+    extras: Annotated[
+        str, _option(f"What the hosts are for, with commas: {', '.join(EXTRAS)}.", default="[default: load]")
+    ] = "load",
+    python: Annotated[str, _option("The hosts' Python.", metavar="VERSION", default="[default: this one's]")] = "",
+    machine: Annotated[str, _option("The hosts' processor.", metavar="NAME", default="[default: this one's]")] = "",
+    out: Annotated[
+        Path | None, _option("Where archive and wheels are kept.", metavar="FOLDER", default="[default: a cache]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the archive's path.")] = False,
+) -> None:
+    """Makes one archive of wheels, Floodmark's own among them, for Linux hosts without a network."""
+    plan = WheelhousePlan(
+        extras=tuple(extras.split(",")),
+        python=python or ".".join(platform.python_version_tuple()[:2]),
+        machine=machine or platform.machine(),
+    )
+    made = make_wheelhouse(plan, out or cache_folder())
+    if as_json:
+        print(json.dumps({"archive": str(made.archive), "digest": made.digest, "requirement": made.requirement}))
+    else:
+        print(made.archive)
