@@ -87,9 +87,9 @@ class SuiteSpec:
                 raise ValueError(f"row {max(names, key=names.count)!r} is there twice")
 
 
-def prove_failures(kinds: tuple[str, ...]) -> None:
+def prove_failures(kinds: tuple[str, ...], key: str = "failures") -> None:
     """Raises `ValueError` for a kind of failure that there is not."""
     known = [outcome.value for outcome in Outcome if outcome.failed]
     for kind in kinds:
         if kind not in known:
-            raise ValueError(f"failures has {kind!r}: give kinds of failure: {' '.join(known)}")
+            raise ValueError(f"{key} has {kind!r}: give kinds of failure: {' '.join(known)}")

@@ -144,12 +144,14 @@ class ExpectSpec:
 
     `ceiling` None: nobody said; `unbounded`: none can be proven, since nothing bounds it or nobody waits behind those
     in service. `failures` are the kinds of failure (`Outcome`) that are this server's own way to refuse what it cannot
-    take. `moved_by` names in a few words what moves the ceiling; `why` and `knob` are a paragraph each.
+    take; `may_fail` those that come at one time and not at another, since they depend on how fast the machine is.
+    `moved_by` names in a few words what moves the ceiling; `why` and `knob` are a paragraph each.
     """
 
     ceiling: int | None = None
     unbounded: bool = False
     failures: tuple[str, ...] = ()
+    may_fail: tuple[str, ...] = ()
     moved_by: str = ""
     why: str = ""
     knob: str = ""
@@ -157,6 +159,7 @@ class ExpectSpec:
     def __post_init__(self) -> None:
         """Refuses what contradicts itself, and a kind of failure that there is not."""
         prove_failures(self.failures)
+        prove_failures(self.may_fail, "may_fail")
         if self.unbounded and self.ceiling is not None:
             raise ValueError(f"unbounded and a ceiling of {self.ceiling}: give one of them")
 

@@ -83,6 +83,13 @@ def test_failures_are_told_of_where_nobody_expected_them_and_where_they_did_not_
     assert words == "it should fail by server error or closed, and did not"
 
 
+def test_a_failure_that_may_come_need_not_come(found):
+    fails = replace(found, failures={"reset": 12})
+    assert unlike_expected(burst(found, ceiling=10, may_fail=("reset",))) == ()
+    assert unlike_expected(burst(fails, ceiling=10, may_fail=("reset",))) == ()
+    assert unlike_expected(burst(fails, ceiling=10, may_fail=("closed",))) == ("nobody expected 12 reset",)
+
+
 def test_a_closed_loop_proves_no_ceiling_and_may_time_out_where_the_study_did(found):
     late = replace(found, failures={"response_timeout": 7})
     assert unlike_expected(closed(late, "response_timeout")) == ()
