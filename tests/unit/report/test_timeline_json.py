@@ -1,0 +1,99 @@
+"""timeline.json: the curves of a judged run, bounded, and the same numbers as the verdict's timeline."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from simulated import Server, Simulation
+from simulated_steady import SteadySimulation
+
+from floodmark.analysis.document import SecondPoint
+from floodmark.analysis.judge import judge
+from floodmark.core.codec import from_plain
+from floodmark.core.curves import MOST_INTERVALS, MOST_POINTS, Curves
+from floodmark.core.places import Place
+from floodmark.core.profile import ClosedProfile
+from floodmark.report.colours import ESTIMATE, FILL
+from floodmark.report.timeline_json import curves_of, to_timeline_json
+
+WEB = Path(__file__).parents[3] / "src/floodmark/load/web"
+MOST_BYTES = 120_000
+
+
+@pytest.fixture(scope="module")
+def burst():
+    recording = Simulation(server=Server(slots=40), requests=400).record()
+    return judge(recording), recording
+
+
+def test_a_bursts_curves_have_the_timelines_own_peaks_and_totals(burst):
+    judged, recording = burst
+    curves = curves_of(judged, recording)
+    assert curves.ceiling == judged.document.verdict.in_service.ceiling == 40
+    for place in Place:
+        assert max(curves.places.places[place]) == max(judged.timeline.places[place])
+    assert curves.places.answered[-1] == judged.timeline.answered[-1] == judged.document.outcomes["answered"]
+    assert max(value for value in curves.rates.max_s if value) == pytest.approx(judged.document.latency.max_s, rel=0.01)
+    total = sum(rate * curves.rates.width_s for rate in curves.rates.answered_per_s[:-1])
+    assert 40 <= total <= judged.document.outcomes["answered"]
+    assert curves.places.overflows[0] == 0
+
+
+def test_it_can_be_read_back(burst):
+    judged, recording = burst
+    assert from_plain(Curves, json.loads(to_timeline_json(judged, recording)), "here") == curves_of(judged, recording)
+
+
+def test_an_hour_is_as_many_points_as_a_minute(burst):
+    judged, recording = burst
+    many = 36_000
+    timeline = replace(
+        judged.timeline,
+        times_s=tuple(index / 10 for index in range(many)),
+        places=dict.fromkeys(Place, (7,) * many),
+        **{
+            name: tuple(range(many))
+            for name in ("answered", "failed", "unsent", "processes", "threads", "open_files", "rss_bytes")
+        },
+    )
+    text = to_timeline_json(replace(judged, timeline=timeline), recording)
+    curves = json.loads(text)
+    assert len(curves["places"]["times_s"]) <= MOST_POINTS
+    assert len(curves["rates"]["times_s"]) <= MOST_INTERVALS
+    assert curves["places"]["answered"][-1] == many - 1
+    assert len(text) < MOST_BYTES
+
+
+def test_a_steady_loads_rates_are_those_of_its_seconds_and_bounded():
+    profile = ClosedProfile(connections=100, duration_s=3.0, timeout_s=2.0, hold_s=0.1)
+    recording = SteadySimulation(profile=profile, slots=40, service_s=0.1, workers=2).record()
+    judged = judge(recording)
+    curves = curves_of(judged, recording)
+    assert curves.rates.answered_per_s[0] == judged.seconds[0].answered
+    assert curves.rates.p99_s[0] == judged.seconds[0].p99_s
+    hour = tuple(replace(judged.seconds[0], second=second) for second in range(3_600))
+    rates = curves_of(replace(judged, seconds=hour), recording).rates
+    assert len(rates.times_s) <= MOST_INTERVALS
+    assert rates.answered_per_s[0] == pytest.approx(judged.seconds[0].answered, rel=0.01)
+    assert isinstance(hour[0], SecondPoint)
+
+
+def test_the_pages_colours_are_the_pictures():
+    css = (WEB / "floodmark.css").read_text()
+    found = dict(re.findall(r"--place-([a-z-]+): (#[0-9a-f]{6});", css))
+    wanted = {place.value.replace("_", "-"): colour for place, colour in FILL.items()}
+    assert found == wanted | {"with-server": ESTIMATE.light}
+    words = re.findall(r'^  \["([a-z_]+)", "([a-z ]+)"', (WEB / "draw.js").read_text(), re.MULTILINE)
+    assert dict(words) == {place.value: place.words for place in Place} | {"with_server": "with the server"}
+
+
+def test_the_page_fetches_nothing_from_elsewhere():
+    for file in WEB.iterdir():
+        assert (
+            re.findall(
+                r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", re.sub(r"^\s*//.*$", "", file.read_text(), flags=re.MULTILINE)
+            )
+            == []
+        )
