@@ -1,12 +1,13 @@
 """The commands of a Locust cluster and its agent. Nothing is started here."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from floodmark.core.address import Address
 from floodmark.core.asked import DEFAULTS, FLAGS
 from floodmark.core.errors import UsageError
+from floodmark.core.goals import Goals
 from floodmark.core.profile import Profile, SearchProfile
 from floodmark.core.target import RequestSpec
 from floodmark_deploy.shell import Command
@@ -38,6 +39,7 @@ class ClusterPlan:
     verify: bool = True
     keys: Path | None = None
     cpu_budget_percent: float | None = None
+    goals: Goals = field(default_factory=Goals)
 
 
 def master_command(plan: ClusterPlan) -> Command:
@@ -59,7 +61,11 @@ def master_command(plan: ClusterPlan) -> Command:
         "--run-folder": str(plan.folder.resolve()),
         "--run-prepared": "yes",
         "--judge": "no",
+        "--abort-on-fail": "yes" if plan.goals.abort_on_fail else "no",
+        "--abort-delay": repr(plan.goals.abort_delay_s),
     }
+    if plan.goals.thresholds:
+        options["--threshold"] = " && ".join(plan.goals.thresholds)
     if plan.keys:
         options["--floodmark-keys"] = str(plan.keys)
     # One word per option: a value that begins with a dash would be taken for an option of its own.

@@ -5,6 +5,8 @@ import resource
 from dataclasses import dataclass
 from pathlib import Path
 
+from floodmark.core.system import usable_cores
+
 PROC = Path("/proc")
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -53,7 +55,7 @@ def read_host_facts(proc: Path = PROC, cgroup: Path = CGROUP) -> HostFacts:
         threads_max=_number(proc / "sys/kernel/threads-max"),
         max_map_count=_number(proc / "sys/vm/max_map_count"),
         pids_max=_pids_max(_text(proc / "self/cgroup"), cgroup),
-        cores=len(os.sched_getaffinity(0)),
+        cores=usable_cores(),
     )
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import tomllib
-from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -40,7 +39,7 @@ class SshSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSpec:
-    """What holds for all hosts. `keys` is a folder of the bus's keys, relative to the file.
+    """What holds for all hosts. `keys` is a folder of the bus's keys, relative to the file; none: made for each `up`.
 
     `target` is the server that is started on the hosts of that role, and `port` where; the agent watches it.
     """
@@ -55,12 +54,14 @@ class ClusterSpec:
     port: int = 8000
 
     def __post_init__(self) -> None:
-        """Refuses names that go into names of services and folders, and ports that there are not."""
+        """Refuses names that go into names of services and folders, ports that there are not, and keys for no bus."""
         if not self.name.isalnum() or not self.name.isascii():
             raise ValueError(f"name {self.name!r}: give letters and digits")
         for port in (self.bus_port, self.web_port, self.port):
             if not 0 < port < 65_536:  # noqa: PLR2004 - ports have 16 bits
                 raise ValueError(f"port {port}: give 1 to 65535")
+        if self.keys and self.plain_bus:
+            raise ValueError(f"keys {self.keys!r} and plain_bus: a plain bus has no keys; give one of them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,24 +104,10 @@ class HostsFile:
 
     def __post_init__(self) -> None:
         """Refuses what can be no cluster."""
-        for what, values in (("name", [host.name for host in self.hosts]), ("address", self._addresses())):
-            for value, count in Counter(values).items():
-                if count > 1:
-                    raise ValueError(
-                        f"{count} hosts have the {what} {value!r}: one host is one entry with all its roles"
-                    )
         if len(self.of(HostRole.MASTER)) != 1:
             raise ValueError(f"{len(self.of(HostRole.MASTER))} hosts have the role master: one must")
         if not self.of(HostRole.WORKER):
             raise ValueError("no host has the role worker: nobody would send the load")
-        if not self.cluster.keys and not self.cluster.plain_bus:
-            raise ValueError(
-                "the bus has no keys, so whoever reaches it can steer the load: in [cluster] set keys to a folder that"
-                " `floodmark keys` has made, or plain_bus = true"
-            )
-
-    def _addresses(self) -> list[str]:
-        return [host.reached_at for host in self.hosts]
 
     def of(self, role: HostRole) -> tuple[HostSpec, ...]:
         """The hosts of a role."""
@@ -130,6 +117,11 @@ class HostsFile:
     def master(self) -> HostSpec:
         """The one master."""
         return self.of(HostRole.MASTER)[0]
+
+    @property
+    def workers(self) -> int:
+        """Of all hosts together."""
+        return sum(host.workers for host in self.of(HostRole.WORKER))
 
     @property
     def ssh_config(self) -> Path:
@@ -153,6 +145,24 @@ def read_hosts(path: Path) -> HostsFile:
     except tomllib.TOMLDecodeError as error:
         raise PlanError(f"{path}: not valid TOML: {error}") from None
     try:
-        return from_plain(HostsFile, {**data, "folder": str(path.resolve().parent)}, str(path))
+        file = from_plain(HostsFile, {**data, "folder": str(path.resolve().parent)}, str(path))
     except WireError as error:
         raise PlanError(f"{error}; docs/reference/hosts-toml.md lists what hosts.toml may say") from None
+    _prove_each_once(file, path)
+    return file
+
+
+def _prove_each_once(file: HostsFile, path: Path) -> None:
+    """Raises `PlanError` that begins with the name of a host that is there twice."""
+    remedy = f"in {path} one host is one entry with all its roles"
+    by_name: set[str] = set()
+    by_address: dict[str, str] = {}
+    for host in file.hosts:
+        if host.name in by_name:
+            raise PlanError(f"{host.name}: 2 hosts have this name: {remedy}")
+        if host.reached_at in by_address:
+            raise PlanError(
+                f"{host.name}: {by_address[host.reached_at]} has the address {host.reached_at}, too: {remedy}"
+            )
+        by_name.add(host.name)
+        by_address[host.reached_at] = host.name

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import zmq
-
 from floodmark.core.bus_keys import ROLES, KeyPair, write_keys
 from floodmark.core.errors import ClusterError
 
@@ -16,6 +14,9 @@ def make_keys(folder: Path) -> tuple[Path, ...]:
 
     Raises `UsageError` as `write_keys` does, and `ClusterError` where this ZeroMQ has no CURVE.
     """
+    # Here, not above: the command line is there sooner without the library.
+    import zmq  # noqa: PLC0415  the reason is above
+
     try:
         pairs = {role: KeyPair(*(key.decode() for key in zmq.curve_keypair())) for role in ROLES}
     except zmq.ZMQError as error:

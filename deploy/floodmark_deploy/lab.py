@@ -13,7 +13,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from floodmark.core.errors import LabError
-from floodmark_deploy.lab_boot import answers, boot, last_words
+from floodmark_deploy.lab_boot import answers, boot, hang_up, last_words
 from floodmark_deploy.lab_files import write_files
 from floodmark_deploy.lab_ledger import FILE_NAME, Ledger
 from floodmark_deploy.lab_needs import prove_lab_can_be
@@ -188,6 +188,7 @@ class Lab:
         return tuple(sorted(found, key=lambda thing: list(Kind).index(thing.kind)))
 
     def _take_down(self) -> tuple[Thing, ...]:
+        hang_up(self._empty)
         things = self._things()
         for thing in things:
             take_away(thing)

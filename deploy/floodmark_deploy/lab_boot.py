@@ -1,5 +1,6 @@
 """Boots one host of a lab: a keeper that lays the host's own layer over the tree and runs systemd-nspawn on it."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from floodmark_deploy import lab_keeper
 from floodmark_deploy.lab_command import IP_TIMEOUT_S, lab_environment, run
 from floodmark_deploy.lab_files import upper
 from floodmark_deploy.lab_ledger import Ledger
-from floodmark_deploy.lab_plan import LabHost, LabPlan
+from floodmark_deploy.lab_plan import USER, LabHost, LabPlan
 from floodmark_deploy.lab_things import NAMESPACES, Kind, Thing, cgroup_folders
 
 LOG = "boot.log"
@@ -60,6 +61,13 @@ def answers(plan: LabPlan, host: LabHost) -> bool:
     except LabError:
         return False
     return True
+
+
+def hang_up(plan: LabPlan) -> None:
+    """Ends the connections that Ansible has left open: a process each, on this machine, for a minute."""
+    for socket in plan.logins.glob("*"):
+        with contextlib.suppress(LabError):  # one that was killed leaves its socket, and nobody answers there
+            run(["ssh", "-F", "none", "-o", f"ControlPath={socket}", "-O", "exit", USER])
 
 
 def last_words(plan: LabPlan, host: LabHost) -> str:

@@ -54,6 +54,8 @@ def inventory(plan: LabPlan) -> str:
         f'    ansible_user: "{USER}"',
         f"    ansible_ssh_common_args: '-F \"{plan.ssh_config}\"'",
         '    ansible_python_interpreter: "/usr/bin/python3"',
+        # Not in the user's home, where they would be taken for those of the next lab.
+        f'    ansible_control_path_dir: "{plan.logins}"',
         # The lab's network is its own.
         "    floodmark_plain_bus: true",
         "  children:",
@@ -68,8 +70,7 @@ def inventory(plan: LabPlan) -> str:
 
 def hosts_toml(plan: LabPlan) -> str:
     """What `floodmark cluster` reads. `ssh` in it is relative to the file."""
-    # The lab's network is its own, so its bus needs no keys.
-    parts = [f'[ssh]\nconfig = "{plan.ssh_config.name}"\n', f'[cluster]\nname = "{plan.name}"\nplain_bus = true\n']
+    parts = [f'[ssh]\nconfig = "{plan.ssh_config.name}"\n', f'[cluster]\nname = "{plan.name}"\n']
     for host in plan.hosts:
         roles = ", ".join(f'"{role}"' for role in ROLES[host.role])
         parts.append(f'[[hosts]]\nname = "{host.name}"\naddress = "{host.address}"\nroles = [{roles}]\n')

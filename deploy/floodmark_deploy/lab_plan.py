@@ -148,6 +148,11 @@ class LabPlan:
         return self.home / "known_hosts"
 
     @property
+    def logins(self) -> Path:
+        """Where Ansible keeps a socket for each connection that it leaves open (ssh_config(5): ControlPath)."""
+        return self.home / "ssh"
+
+    @property
     def inventory(self) -> Path:
         """For Ansible."""
         return self.home / "inventory.yml"

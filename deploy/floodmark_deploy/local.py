@@ -1,5 +1,6 @@
 """The shell of this very host: processes started, found and ended here. It knows nothing of what they do."""
 
+import logging
 import os
 import secrets
 import signal
@@ -14,6 +15,8 @@ from floodmark_deploy.confine import confined
 from floodmark_deploy.keeper import Keeper
 from floodmark_deploy.processes import ProcessNote, Wanted, send_signal, wait_gone
 from floodmark_deploy.shell import JOB_VARIABLE, RUN_VARIABLE, Command
+
+_LOG = logging.getLogger(__name__)
 
 KILL_TIMEOUT_S = 5.0
 """SIGKILL works at once, except on a process in an uninterruptible wait (a dead network disk)."""
@@ -75,6 +78,7 @@ class LocalJob:
         self._shell.end(wanted, timeout_s)
         self._process.wait(KILL_TIMEOUT_S)
         self._shell.keeper.tell(f"forget {self.pid}")
+        _LOG.debug("process %d and what it started are ended", self.pid)
 
     def tail(self, lines: int) -> tuple[str, ...]:
         """See `Job.tail`."""
@@ -122,6 +126,7 @@ class LocalShell:
             ) from None
         self.keeper.tell(f"session {job.pid}")
         self._jobs.append(job)
+        _LOG.info("started process %d, which logs to %s: %s", job.pid, command.log, tuple(command.argv))
         return job
 
     def leftovers(self, marker: str) -> tuple[ProcessNote, ...]:

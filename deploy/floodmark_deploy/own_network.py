@@ -73,7 +73,11 @@ def network_of(pid: int) -> Iterator[None]:
 
 def may_have_own_network(proc: Path = PROC) -> bool:
     """True where this process has the powers that it takes; root has them, in most containers it has not."""
-    for line in (proc / "self/status").read_text(encoding="ascii", errors="replace").splitlines():
+    try:
+        status = (proc / "self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:  # no Linux
+        return False
+    for line in status.splitlines():
         if line.startswith("CapEff:"):
             powers = int(line.split()[1], 16)
             return all(powers >> power & 1 for power in (CAP_NET_ADMIN, CAP_SYS_ADMIN))

@@ -6,8 +6,7 @@ import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-
-import psutil
+from typing import Any
 
 from floodmark.core.errors import TargetError
 
@@ -16,6 +15,9 @@ LOWEST_PORT = 10_000
 
 TRIES = 50
 """How many ports `free_port` tries before it lets the kernel choose."""
+
+TIME_WAIT = "TIME_WAIT"
+"""As psutil has it. It lasts 60 s on Linux (TCP_TIMEWAIT_LEN in include/net/tcp.h)."""
 
 LOCAL_PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -26,7 +28,7 @@ def prove_free(host: str, port: int) -> None:
     if error is None:
         return
     if error.errno == errno.EADDRINUSE:
-        raise TargetError(f"port {port} is taken by {owner_of(port)}; stop it or give another --port")
+        raise TargetError(_taken_words(port))
     if error.errno == errno.EACCES:
         raise TargetError(f"port {port} may only be used by root; give a --port above 1023")
     raise TargetError(
@@ -57,12 +59,30 @@ def free_port(host: str) -> int:
 
 def owner_of(port: int) -> str:
     """The process that holds a local TCP port, in words: ``process 123 (python app.py)``."""
-    holders = [row for row in psutil.net_connections("tcp") if row.laddr and row.laddr.port == port and row.pid]
+    import psutil  # noqa: PLC0415  as in `_sockets_of`
+
+    holders = [row for row in _sockets_of(port) if row.pid]
     holders.sort(key=lambda row: row.status != psutil.CONN_LISTEN)
     for row in holders:
         with contextlib.suppress(psutil.Error):  # it has ended meanwhile: then the next one
             return f"process {row.pid} ({' '.join(psutil.Process(row.pid).cmdline())})"
     return "a process of another user"
+
+
+def _taken_words(port: int) -> str:
+    """Who has it. A client's port is held by its ended connection, too: SO_REUSEADDR helps only where both have it."""
+    sockets = _sockets_of(port)
+    if sockets and all(row.status == TIME_WAIT for row in sockets):
+        return f"port {port} is held by a connection that has ended ({TIME_WAIT}); wait a minute or give another --port"
+    return f"port {port} is taken by {owner_of(port)}; stop it or give another --port"
+
+
+def _sockets_of(port: int) -> list[Any]:
+    """All TCP sockets with that local port, as psutil has them; whoever's they are."""
+    # Here, not above: the command line is there sooner without the library, and few ports are taken.
+    import psutil  # noqa: PLC0415  the reason is above
+
+    return [row for row in psutil.net_connections("tcp") if row.laddr and row.laddr.port == port]
 
 
 def _bind_error(host: str, port: int) -> OSError | None:

@@ -5,16 +5,19 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from floodmark.core.errors import ClusterError, FloodmarkError
+from floodmark_deploy.cluster_shape import ClusterShape, shape_of
 from floodmark_deploy.hosts_file import HostRole, HostsFile, HostSpec
-from floodmark_deploy.remote_host import STEP_TIMEOUT_S, Probe, RemoteHost, prefix_of
-from floodmark_deploy.ssh_host import Forward, SshHost
+from floodmark_deploy.remote_host import STEP_TIMEOUT_S, Probe, RemoteHost
+from floodmark_deploy.remote_keys import bus_keys
+from floodmark_deploy.remote_services import Account, open_files_of, prefix_of
+from floodmark_deploy.ssh_host import Forward, Held, SshHost
 from floodmark_deploy.ssh_settings import read_settings
 from floodmark_deploy.wheelhouse import WheelhousePlan, make_wheelhouses
 
@@ -26,6 +29,9 @@ READY_TIMEOUT_S = 60.0
 READY_PAUSE_S = 0.3
 
 ASK_TIMEOUT_S = 5.0
+
+FREE_TIMEOUT_S = 3.0
+"""A command that has just ended, or was killed, lets go of the cluster within the second."""
 
 GONE_STATE = "missing"
 """Locust's word for a worker that has not been heard for some seconds (locust.runners.STATE_MISSING)."""
@@ -73,6 +79,10 @@ class RemoteCluster:
         self._clock = clock
         self._sleep = sleep
         self._hosts: dict[str, RemoteHost] = {}
+        self._probes: dict[str, Probe] = {}
+        self._keys = ""
+        self.started: frozenset[str] = frozenset()
+        """The services that `form` has started: they are fresh."""
 
     def __enter__(self) -> Self:
         """For a ``with``."""
@@ -80,42 +90,101 @@ class RemoteCluster:
 
     def __exit__(self, *_: object) -> None:
         """Closes the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections; whoever asks for a host again has it connected anew."""
         for host in self._hosts.values():
             host.ssh.close()
         self._hosts = {}
 
-    def up(self, wheels: Path) -> None:
-        """Proves every host fit, then installs and starts what is missing, and returns when all have found the master.
-
-        Nothing is put on any host before all are proven. `wheels` is where wheelhouses are kept. Raises `ClusterError`
-        with a line per host.
-        """
+    def look(self) -> None:
+        """Proves every host fit. Changes nothing. Raises `ClusterError` with a line per host and reason."""
         hosts = self._connected()
         self._say(f"looking at {len(hosts)} hosts")
-        probes = dict(zip(self._hosts, _on_all(hosts, RemoteHost.probe), strict=True))
-        _on_all(hosts, lambda host: host.prove(probes[host.spec.name]))
-        _prove_apart(probes)
+        self._probes = dict(zip(self._hosts, self._on_all(hosts, RemoteHost.prove), strict=True))
+        prove_apart(self._probes)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """The cluster is this command's, until the end or until this machine is cut off.
+
+        Raises `ClusterError` where another command has it, and for hosts that `look` has not been at.
+        """
+        master = self._hosts[self._file.master.name]
+        deadline_s = self._clock() + FREE_TIMEOUT_S
+        while (held := _held(master, last=self._clock() > deadline_s)) is None:
+            self._sleep(READY_PAUSE_S)
+        try:
+            yield
+        finally:
+            held.close()
+
+    def stands(self) -> bool:
+        """Something of it runs already."""
+        return any(self._on_all(self._connected(), lambda host: bool(host.running())))
+
+    def is_installed(self) -> bool:
+        """Every host has some Floodmark; `look` came before."""
+        return all(probe.digest for probe in self._probes.values())
+
+    def install(self, wheels: Path) -> None:
+        """Puts Floodmark on the hosts that have another, or none; `look` came before. `wheels`: where wheels are kept.
+
+        Raises `ClusterError` with a line per host.
+        """
         self._say("installing Floodmark on them")
-        self._install(probes, wheels)
+        hosts, probes = self._hosts, self._probes
+        plans = {
+            name: WheelhousePlan(extras=host.spec.extras, python=probes[name].python, machine=probes[name].machine)
+            for name, host in hosts.items()
+        }
+        self._on_all(list(hosts.values()), lambda host: host.make_home(probes[host.spec.name]))
+        made = make_wheelhouses(set(plans.values()), wheels)
+        self._on_all(
+            list(hosts.values()), lambda host: host.install(made[plans[host.spec.name]], probes[host.spec.name])
+        )
+
+    def form(self, wanted: ClusterShape | None = None) -> None:
+        """Makes the services of an installed cluster what is wanted, and returns when all have found the master.
+
+        None: the file's own shape. Raises `ClusterError` likewise.
+        """
+        shape = wanted or shape_of(self._file)
         self._say("starting what each is for")
-        _on_all(hosts, lambda host: host.start(probes[host.spec.name].open_files))
-        self._wait()
+        hosts = list(self._hosts.values())
+        there = [self._keys or host.keys_there(self._probes[host.spec.name]) for host in hosts if host.needs_keys]
+        with bus_keys(self._file, there) as keys:
+            if (folder := keys.folder) is not None:
+                self._on_all(hosts, lambda host: host.put_keys(folder))
+            self.started = frozenset(
+                unit
+                for units in self._on_all(hosts, lambda host: self._start(host, shape, keys.word))
+                for unit in units
+            )
+            self._keys = keys.word
+        self._wait(shape)
+
+    def _start(self, host: RemoteHost, shape: ClusterShape, keys: str) -> tuple[str, ...]:
+        probe = self._probes[host.spec.name]
+        account = Account(user=probe.user, open_files=open_files_of(probe.open_files), keys=keys)
+        return host.start(shape, account)
 
     def status(self) -> ClusterStatus:
         """What runs, as systemd on the hosts says, and how many workers the master sees."""
         lost = self._connect_what_can_be()
-        services = _on_all(list(self._hosts.values()), _services_of)
+        services = self._on_all(list(self._hosts.values()), self._services_of)
         return ClusterStatus(
             services=tuple(row for rows in services for row in rows),
             lost=lost,
             workers=self._workers(),
-            wanted_workers=sum(host.workers for host in self._file.of(HostRole.WORKER)),
+            wanted_workers=self._file.workers,
         )
 
     def logs(self, lines: int, only: str = "") -> Iterator[tuple[str, str]]:
         """The last lines of each host's services: its name, and the text. `only` names one host."""
         hosts = [host for host in self._connected() if only in {"", host.spec.name}]
-        texts = _on_all(hosts, lambda host: host.logs(lines))
+        texts = self._on_all(hosts, lambda host: host.logs(lines))
         yield from zip((host.spec.name for host in hosts), texts, strict=True)
 
     def down(self) -> tuple[str, ...]:
@@ -124,8 +193,9 @@ class RemoteCluster:
         Hosts that cannot be reached are an error, after the others are clean.
         """
         lost = self._connect_what_can_be()
-        order = sorted(self._hosts.values(), key=lambda host: HostRole.MASTER not in host.spec.roles)
-        stopped = [*_on_all(order[:1], RemoteHost.stop), *_on_all(order[1:], RemoteHost.stop)]
+        hosts = list(self._hosts.values())
+        masters = [host for host in hosts if HostRole.MASTER in host.spec.roles]
+        stopped = [*self._on_all(masters, RemoteHost.stop), *self._on_all(hosts, RemoteHost.remove)]
         if lost:
             raise ClusterError("\n".join(lost))
         return tuple(unit for units in stopped for unit in units)
@@ -145,26 +215,22 @@ class RemoteCluster:
         self._connected()
         return self._hosts[name]
 
-    def _install(self, probes: dict[str, Probe], wheels: Path) -> None:
-        plans = {
-            name: WheelhousePlan(extras=host.spec.extras, python=probes[name].python, machine=probes[name].machine)
-            for name, host in self._hosts.items()
-        }
-        made = make_wheelhouses(set(plans.values()), wheels)
-        _on_all(list(self._hosts.values()), lambda host: host.install(made[plans[host.spec.name]]))
+    def probe_of(self, name: str) -> Probe:
+        """What `look` has found on a host."""
+        return self._probes[name]
 
-    def _wait(self) -> None:
-        wanted = sum(host.workers for host in self._file.of(HostRole.WORKER))
+    def _wait(self, shape: ClusterShape) -> None:
+        wanted = sum(shape.workers)
         deadline_s = self._clock() + READY_TIMEOUT_S
-        while ((seen := self._workers()) or 0) < wanted or not self._agent_is_there():
+        while ((seen := self._workers()) or 0) < wanted or not self._agent_is_there(shape):
             if self._clock() > deadline_s:
-                raise ClusterError(self._what_is_missing(seen, wanted))
+                raise ClusterError(self._what_is_missing(seen, shape))
             self._sleep(READY_PAUSE_S)
 
-    def _what_is_missing(self, seen: int | None, wanted: int) -> str:
-        master = self._file.master.name
+    def _what_is_missing(self, seen: int | None, shape: ClusterShape) -> str:
+        master, wanted = self._file.master.name, sum(shape.workers)
         for host in self._hosts.values():
-            for row in _services_of(host):
+            for row in self._services_of(host, shape):
                 if not row.runs:
                     return f"{row.host}: {row.unit} does not run: floodmark cluster logs says why"
         if seen is None:
@@ -197,8 +263,15 @@ class RemoteCluster:
         except (OSError, ValueError, urllib.error.HTTPError) as error:
             raise ClusterError(f"{self._file.master.name}: Locust's web UI does not answer: {error}") from None
 
-    def _agent_is_there(self) -> bool:
-        if not self._file.of(HostRole.AGENT):
+    def _services_of(self, host: RemoteHost, shape: ClusterShape | None = None) -> tuple[ServiceStatus, ...]:
+        running = host.running()
+        return tuple(
+            ServiceStatus(host=host.spec.name, unit=service.unit, role=service.role, runs=service.unit in running)
+            for service in host.services(shape or shape_of(self._file))
+        )
+
+    def _agent_is_there(self, shape: ClusterShape) -> bool:
+        if not shape.has_agent(self._file):
             return True
         unit = f"{prefix_of(self._file.cluster.name)}master.service"
         words = ["sudo", "-n", "journalctl", "--quiet", "--no-pager", "--output=cat", f"--unit={unit}"]
@@ -220,6 +293,25 @@ class RemoteCluster:
         self._hosts = {host.spec.name: host for host in found if isinstance(host, RemoteHost)}
         return tuple(str(error) for error in found if isinstance(error, FloodmarkError))
 
+    def _on_all(self, hosts: Sequence[RemoteHost], work: Callable[[RemoteHost], T]) -> list[T]:
+        """The work on every host at once. Raises `ClusterError` with the lines of all that failed, after all ended."""
+        if not hosts:
+            return []
+        with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
+            futures = [pool.submit(work, host) for host in hosts]
+            try:
+                wait(futures)
+            except BaseException:
+                self.close()  # Ctrl-C: what is being done ends now, and not when the slowest host is through
+                raise
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        for error in errors:
+            if not isinstance(error, FloodmarkError):
+                raise error
+        if errors:
+            raise ClusterError("\n".join(map(str, errors)))
+        return [future.result() for future in futures]
+
     def _connect(self, spec: HostSpec) -> RemoteHost | FloodmarkError:
         try:
             return RemoteHost(spec, self._file, SshHost(read_settings(spec.name, self._file.ssh_config)))
@@ -227,36 +319,32 @@ class RemoteCluster:
             return error
 
 
-def _services_of(host: RemoteHost) -> tuple[ServiceStatus, ...]:
-    running = set(host.running())
-    return tuple(
-        ServiceStatus(host=host.spec.name, unit=service.unit, role=service.role, runs=service.unit in running)
-        for service in host.services()
-    )
+def prove_apart(probes: dict[str, Probe]) -> None:
+    """Reports name hosts by what they call themselves: two of one name could not be told apart.
 
-
-def _prove_apart(probes: dict[str, Probe]) -> None:
-    """Reports name hosts by what they call themselves: two of one name could not be told apart."""
+    Two with one identity are one machine that is to have two parts, or a clone. Raises `ClusterError`.
+    """
     names: dict[str, str] = {}
+    machines: dict[str, str] = {}
     for host, probe in probes.items():
+        if probe.machine_id and probe.machine_id in machines:
+            raise ClusterError(
+                f"{host}: has the machine-id of {machines[probe.machine_id]}: one machine is one entry with all its"
+                " roles; a clone gets its own by `rm /etc/machine-id && systemd-machine-id-setup`"
+            )
         if probe.hostname in names:
             raise ClusterError(
                 f"{host}: calls itself {probe.hostname!r}, and so does {names[probe.hostname]}:"
                 " hostnamectl set-hostname gives it another name"
             )
-        names[probe.hostname] = host
+        names[probe.hostname] = machines[probe.machine_id] = host
 
 
-def _on_all(hosts: Sequence[RemoteHost], work: Callable[[RemoteHost], T]) -> list[T]:
-    """The work on every host at once. Raises `ClusterError` with the lines of all that failed, after all have ended."""
-    if not hosts:
-        return []
-    with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
-        futures = [pool.submit(work, host) for host in hosts]
-    errors = [error for future in futures if (error := future.exception()) is not None]
-    for error in errors:
-        if not isinstance(error, FloodmarkError):
-            raise error
-    if errors:
-        raise ClusterError("\n".join(map(str, errors)))
-    return [future.result() for future in futures]
+def _held(master: RemoteHost, *, last: bool) -> Held | None:
+    """None where another command has the cluster, and this is not the last try."""
+    try:
+        return master.hold()
+    except ClusterError:
+        if last:
+            raise
+        return None

@@ -4,12 +4,27 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from floodmark.core.bus_keys import keys_file
 from floodmark.core.errors import ClusterError
 from floodmark_deploy import probe_there
+from floodmark_deploy.cluster_shape import ClusterShape
 from floodmark_deploy.hosts_file import HostRole, HostsFile, HostSpec
-from floodmark_deploy.ssh_host import SshHost
+from floodmark_deploy.remote_services import (
+    Account,
+    Service,
+    busy_words,
+    description_of,
+    home_of,
+    is_service,
+    prefix_of,
+    python_of,
+    services_of,
+    start_words,
+    step_words,
+)
+from floodmark_deploy.ssh_host import Held, SshHost
 from floodmark_deploy.wheelhouse import Wheelhouse
 
 STEP_TIMEOUT_S = 60.0
@@ -29,23 +44,13 @@ FREE_BYTES = 1_000_000_000
 CLOCK_BOUND_S = 60.0
 """Instants are measured by exchanges over the bus and need no common clock; stamps in files and certificates do."""
 
-OPEN_FILES = 1_048_576
-
-CONFINED = (
-    *("NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes"),
-    *("ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectControlGroups=yes", "RestrictNamespaces=yes"),
-    *("RestrictSUIDSGID=yes", "LockPersonality=yes", "SystemCallFilter=@system-service", "UMask=0077"),
-    *("SystemCallErrorNumber=EPERM", "TasksMax=infinity", "Restart=always", "RestartSec=2"),
-    "TimeoutStopSec=5",  # nobody waits for the answers that a server still holds
-)
-"""As the services of ansible/ are; each is explained there."""
-
-AGENT_RIGHTS = ("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")
+NO_SUCH_PROGRAM = 127
+"""The shell's exit code for it (POSIX, 2.8.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What `probe_there` prints."""
+    """What `probe_there` prints. `keys` is the public key of the bus's master, `key_files` have it."""
 
     wall_s: float
     python: str
@@ -59,25 +64,9 @@ class Probe:
     free_bytes: int
     open_files: int
     digest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """One service of a host: systemd's name for it, its program and words."""
-
-    unit: str
-    argv: tuple[str, ...]
-    role: HostRole
-
-
-def home_of(cluster: str) -> PurePosixPath:
-    """Where everything of a cluster is on its hosts."""
-    return PurePosixPath("/var/lib") / f"floodmark-{cluster}"
-
-
-def prefix_of(cluster: str) -> str:
-    """Every service of a cluster, and of no other, begins so."""
-    return f"floodmark-{cluster}-"
+    machine_id: str
+    keys: str
+    key_files: tuple[str, ...]
 
 
 class RemoteHost:
@@ -100,110 +89,139 @@ class RemoteHost:
         """What the host is. Raises `ClusterError`, also where it has no Python at all."""
         script = Path(probe_there.__file__).read_text(encoding="utf-8")
         done = self._ssh.run(["python3", "-", str(self._home)], timeout_s=STEP_TIMEOUT_S, text_in=script)
-        if done.code == 127:  # noqa: PLR2004 - the shell's word for a program that there is not (POSIX, 2.8.2)
+        if done.code == NO_SUCH_PROGRAM:
             raise ClusterError(f"{self.spec.name}: has no python3: apt-get install python3 python3-venv")
         try:
-            return Probe(**json.loads(done.out))
-        except (ValueError, TypeError):
+            plain = json.loads(done.out)
+            return Probe(**{**plain, "key_files": tuple(plain["key_files"])})
+        except (ValueError, TypeError, KeyError):
             raise ClusterError(f"{self.spec.name}: its python3 did not say what it is: {done.last}") from None
 
-    def prove(self, probe: Probe) -> None:
-        """Raises `ClusterError` with every reason why this host cannot take part."""
+    def prove(self) -> Probe:
+        """What the host is. Raises `ClusterError` with every reason why it cannot take part."""
+        probe = self.probe()
+        self.judge(probe)
+        return probe
+
+    def judge(self, probe: Probe) -> None:
+        """Raises `ClusterError` likewise; asks nothing."""
         if reasons := list(self._reasons(probe)):
             raise ClusterError("\n".join(f"{self.spec.name}: {reason}" for reason in reasons))
 
-    def install(self, wheels: Wheelhouse) -> bool:
+    @property
+    def needs_keys(self) -> bool:
+        """Whether anything here speaks on the bus."""
+        return bool(self._key_roles())
+
+    def keys_there(self, probe: Probe) -> str:
+        """Which keys of the bus the host has; nothing where one of its files is not there."""
+        wanted = {keys_file(role) for role in self._key_roles()}
+        return probe.keys if wanted <= set(probe.key_files) else ""
+
+    def make_home(self, probe: Probe) -> None:
+        """The cluster's folder there, for its user only."""
+        words = ["sudo", "-n", "install", "-d", "-m", "0700", "-o", probe.user, str(self._home)]
+        self._ssh.must(words, timeout_s=STEP_TIMEOUT_S)
+        self._ssh.must(["mkdir", "-p", str(self._home / "state")], timeout_s=STEP_TIMEOUT_S)
+
+    def install(self, wheels: Wheelhouse, probe: Probe) -> bool:
         """Puts Floodmark there, where it is not what `wheels` has. True where something was done."""
-        ssh, home = self._ssh, self._home
-        user = ssh.must(["id", "-un"], timeout_s=STEP_TIMEOUT_S).strip()
-        ssh.must(["sudo", "-n", "install", "-d", "-m", "0700", "-o", user, str(home)], timeout_s=STEP_TIMEOUT_S)
-        self._put_keys()
-        if self.probe().digest == wheels.digest:
+        if probe.digest == wheels.digest:
             return False
+        home, python = self._home, python_of(self._file.cluster.name)
+        self._ssh.run(["rm", "-f", str(home / ".wheels")], timeout_s=STEP_TIMEOUT_S)
         if running := self.running():  # with another Floodmark; `start` starts them anew
-            ssh.must(self._systemctl("stop", *running), timeout_s=STEP_TIMEOUT_S, what="its services do not stop")
-        ssh.put(wheels.archive, str(home / "wheels.tar"), timeout_s=SEND_TIMEOUT_S)
-        full = "Floodmark could not be installed"
-        for words in (
+            self._stop_units(list(running))
+        self._ssh.put(wheels.archive, str(home / "wheels.tar"), timeout_s=SEND_TIMEOUT_S)
+        # Of thousands of modules the services import hundreds: those are compiled when they are.
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-compile"]
+        for argv in (
             ["python3", "-m", "venv", "--clear", str(home / "venv")],
             ["python3", "-m", "tarfile", "--extract", str(home / "wheels.tar"), str(home / "wheels")],
-            self._pip(wheels.requirement),
+            [*pip, f"--find-links={home / 'wheels'}", wheels.requirement],
             ["rm", "-r", str(home / "wheels.tar"), str(home / "wheels")],
-            ["mkdir", "-p", str(home / "state")],
             ["tee", str(home / ".wheels")],
         ):
-            text_in = wheels.digest if words[0] == "tee" else ""
-            ssh.must(words, timeout_s=INSTALL_TIMEOUT_S, text_in=text_in, what=full)
+            text_in = wheels.digest if argv[0] == "tee" else ""
+            what = "Floodmark could not be installed"
+            self.step(argv, probe.user, timeout_s=INSTALL_TIMEOUT_S, text_in=text_in, what=what)
         return True
 
-    def start(self, open_files: int) -> tuple[str, ...]:
-        """Starts what the host is for and does not run yet; returns the services that were started."""
-        running = set(self.running())
-        wanted = [service for service in self.services() if service.unit not in running]
-        for service in wanted:
+    def put_keys(self, folder: Path) -> None:
+        """To this host the files of its roles, for its user only. Raises `ClusterError` where one is not there."""
+        if not self.needs_keys:
+            return
+        self._ssh.must(["mkdir", "-p", "-m", "0700", str(self._home / "keys")], timeout_s=STEP_TIMEOUT_S)
+        for role in self._key_roles():
+            path = folder / keys_file(role)
+            if not path.is_file():
+                raise ClusterError(f"{self.spec.name}: {path} is not there: `floodmark keys {folder}` makes it")
+            self._ssh.put(path, str(self._home / "keys" / path.name), timeout_s=SEND_TIMEOUT_S)
+
+    def step(self, argv: list[str], user: str, *, timeout_s: float, text_in: str = "", what: str = "") -> str:
+        """Runs words there to their end and returns what they print; `down` ends them, whoever asked for them.
+
+        Raises `ClusterError`.
+        """
+        words = step_words(argv, self._file, user)
+        return self._ssh.must(words, timeout_s=timeout_s, text_in=text_in, what=what)
+
+    def start(self, shape: ClusterShape, account: Account) -> tuple[str, ...]:
+        """Makes what runs what it should be; returns the services that were started.
+
+        One that runs and was started with other words is stopped, as is one that the shape has not.
+        """
+        services = list(self.services(shape))
+        wanted = {service.unit: description_of(service, self._file, account) for service in services}
+        running = self.running()
+        if wrong := [unit for unit, said in running.items() if wanted.get(unit) != said]:
+            self._stop_units(wrong)
+        missing = [service for service in services if running.get(service.unit) != wanted[service.unit]]
+        for service in missing:
             self._ssh.run(self._systemctl("reset-failed", service.unit), timeout_s=STEP_TIMEOUT_S)
-            words = self._systemd_run(service, min(open_files or OPEN_FILES, OPEN_FILES))
+            words = start_words(service, self._file, account)
             self._ssh.must(words, timeout_s=STEP_TIMEOUT_S, what=f"{service.unit} could not be started")
-        return tuple(service.unit for service in wanted)
+        return tuple(service.unit for service in missing)
 
-    def restart_target(self) -> None:
-        """A fresh server: nothing is left in it of what was sent before."""
-        units = [service.unit for service in self.services() if service.role is HostRole.TARGET]
+    def restart(self, unit: str) -> None:
+        """A fresh one: of a server nothing is left of what was sent before."""
         what = "the server does not start again"
-        self._ssh.must(self._systemctl("restart", *units), timeout_s=STEP_TIMEOUT_S, what=what)
+        self._ssh.must(self._systemctl("restart", unit), timeout_s=STEP_TIMEOUT_S, what=what)
 
-    def running(self) -> tuple[str, ...]:
-        """The cluster's services that run here."""
-        return self._units("--state=active,activating,reloading")
+    def hold(self) -> Held:
+        """This cluster is this command's until the handle is closed. Raises `ClusterError` where it is another's."""
+        what = "another floodmark command is at work with this cluster: wait for it, or take all down"
+        return self._ssh.hold(busy_words(self._file), timeout_s=STEP_TIMEOUT_S, what=what)
+
+    def running(self) -> dict[str, str]:
+        """The cluster's services that run here, and the description of each."""
+        units = self._units("--state=active,activating,reloading")
+        return {unit: said for unit, said in units.items() if is_service(unit, self._file.cluster.name)}
 
     def stop(self) -> tuple[str, ...]:
-        """Stops every service of the cluster and removes its folder; returns what there was."""
+        """Stops every unit of the cluster; returns the services that there were."""
         there = self._units("--all")
         if there:
-            self._ssh.must(self._systemctl("stop", *there), timeout_s=STEP_TIMEOUT_S, what="its services do not stop")
+            self._stop_units(list(there))
             self._ssh.run(self._systemctl("reset-failed", *there), timeout_s=STEP_TIMEOUT_S)
+        return tuple(unit for unit in there if is_service(unit, self._file.cluster.name))
+
+    def remove(self) -> tuple[str, ...]:
+        """Stops likewise, and removes the cluster's folder."""
+        services = self.stop()
         self._ssh.must(["sudo", "-n", "rm", "-rf", "--", str(self._home)], timeout_s=STEP_TIMEOUT_S)
         if left := self._units("--all"):
             raise ClusterError(f"{self.spec.name}: still there: {', '.join(left)}: run floodmark cluster down again")
-        return there
+        return services
 
     def logs(self, lines: int) -> str:
         """The last lines of all its services, in the order of time."""
         words = ["sudo", "-n", "journalctl", "--no-pager", "--quiet", f"--lines={lines}", "--output=short-iso"]
         return self._ssh.must([*words, f"--unit={prefix_of(self._file.cluster.name)}*"], timeout_s=STEP_TIMEOUT_S)
 
-    def services(self) -> Iterator[Service]:
-        """What runs here, by the roles of the host."""
-        cluster, prefix = self._file.cluster, prefix_of(self._file.cluster.name)
-        at, master = f"--port={cluster.port}", self._file.master.reached_at
-        python = str(self._home / "venv/bin/python")
-        if HostRole.TARGET in self.spec.roles:
-            words = ("-m", "floodmark_deploy.serve", cluster.target, f"--host={self.spec.reached_at}", at)
-            yield Service(unit=f"{prefix}target", argv=(python, *words), role=HostRole.TARGET)
-        if HostRole.MASTER in self.spec.roles:
-            yield Service(unit=f"{prefix}master", argv=(python, *self._master_words()), role=HostRole.MASTER)
-        if HostRole.AGENT in self.spec.roles:
-            watch = ("-m", "floodmark_agent", f"--master={master}:{cluster.bus_port}", at)
-            yield Service(unit=f"{prefix}agent", argv=(python, *watch), role=HostRole.AGENT)
-        for number in range(1, self.spec.workers + 1) if HostRole.WORKER in self.spec.roles else ():
-            join = ("-m", "locust", "--locustfile=-", "--worker", f"--master-host={master}")
-            argv = (python, *join, f"--master-port={cluster.bus_port}")
-            yield Service(unit=f"{prefix}worker-{number}", argv=argv, role=HostRole.WORKER)
-
-    def _master_words(self) -> tuple[str, ...]:
-        cluster = self._file.cluster
-        targets = self._file.of(HostRole.TARGET)
-        # The locustfile is found there, by the Python that has it: only it knows where its packages are.
-        start = (
-            "import sys; from floodmark_deploy.cluster import locustfile; from locust.main import main;"
-            " sys.argv[1] = '--locustfile=' + str(locustfile(sys.argv[1])); main()"
-        )
-        return (
-            *("-c", start, f"{cluster.profile}.py", "--master", f"--master-bind-host={self.spec.reached_at}"),
-            *(f"--master-bind-port={cluster.bus_port}", "--web-host=127.0.0.1", f"--web-port={cluster.web_port}"),
-            *((f"--host=http://{targets[0].reached_at}:{cluster.port}",) if targets else ()),
-            f"--expect-agents={min(1, len(self._file.of(HostRole.AGENT)))}",
-        )
+    def services(self, shape: ClusterShape) -> Iterator[Service]:
+        """What runs here."""
+        return services_of(self.spec, self._file, shape)
 
     def _reasons(self, probe: Probe) -> Iterator[str]:
         version = tuple(int(part) for part in probe.python.split("."))
@@ -224,45 +242,19 @@ class RemoteHost:
             where = "ahead of" if ahead_s > 0 else "behind"
             yield f"its clock is {abs(ahead_s):,.0f} s {where} this machine's: timedatectl set-ntp true"
 
-    def _put_keys(self) -> None:
-        folder = self._file.keys_folder
-        if folder is None:
-            return
-        self._ssh.must(["mkdir", "-p", "-m", "0700", str(self._home / "keys")], timeout_s=STEP_TIMEOUT_S)
-        for role in self.spec.roles:
-            path = folder / f"{role}.toml"
-            if role is HostRole.TARGET:
-                continue
-            if not path.is_file():
-                raise ClusterError(f"{self.spec.name}: {path} is not there: `floodmark keys {folder}` makes it")
-            self._ssh.put(path, str(self._home / "keys" / path.name), timeout_s=SEND_TIMEOUT_S)
+    def _key_roles(self) -> list[HostRole]:
+        return [role for role in self.spec.roles if role is not HostRole.TARGET]
 
-    def _pip(self, requirement: str) -> list[str]:
-        pip = [str(self._home / "venv/bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        return [*pip, "--no-index", f"--find-links={self._home / 'wheels'}", requirement]
+    def _stop_units(self, units: list[str]) -> None:
+        what = "its services do not stop"
+        self._ssh.must(self._systemctl("stop", *units), timeout_s=STEP_TIMEOUT_S, what=what)
 
-    def _systemd_run(self, service: Service, open_files: int) -> list[str]:
-        user = self._ssh.must(["id", "-un"], timeout_s=STEP_TIMEOUT_S).strip()
-        runtime = f"floodmark-{self._file.cluster.name}-{service.role}"
-        properties = [*CONFINED, f"User={user}", f"LimitNOFILE={open_files}", f"ReadWritePaths={self._home}"]
-        rights = " ".join(AGENT_RIGHTS) if service.role is HostRole.AGENT else ""
-        properties += [f"AmbientCapabilities={rights}", f"CapabilityBoundingSet={rights}"]
-        properties += [f"RuntimeDirectory={runtime}"] if service.role is HostRole.TARGET else []
-        bus = f"FLOODMARK_KEYS={self._home / 'keys'}" if self._file.keys_folder else "FLOODMARK_PLAIN_BUS=yes"
-        environment = [bus, f"HOME={self._home / 'state'}", "PYTHONDONTWRITEBYTECODE=1"]
-        return [
-            *("sudo", "-n", "systemd-run", "--quiet", f"--unit={service.unit}"),
-            *(f"--working-directory={self._home / 'state'}",),
-            *(f"--property={value}" for value in properties),
-            *(f"--setenv={value}" for value in environment),
-            *("--", *service.argv),
-        ]
-
-    def _units(self, which: str) -> tuple[str, ...]:
-        words = ["systemctl", "list-units", "--plain", "--no-legend", "--no-pager", which]
+    def _units(self, which: str) -> dict[str, str]:
+        words = ["systemctl", "list-units", "--plain", "--no-legend", "--no-pager", "--full", which]
         pattern = f"{prefix_of(self._file.cluster.name)}*.service"
         lines = self._ssh.must([*words, pattern], timeout_s=STEP_TIMEOUT_S).splitlines()
-        return tuple(line.split()[0].removesuffix(".service") for line in lines if line.strip())
+        columns = [line.split(None, 4) for line in lines if line.strip()]
+        return {column[0].removesuffix(".service"): column[-1] for column in columns}
 
     @staticmethod
     def _systemctl(verb: str, *units: str) -> list[str]:

@@ -1,19 +1,22 @@
-"""One load on a cluster that is up: asked for at Locust's web UI, waited for, its folder fetched. Judges nothing."""
+"""One load on a cluster that is up: asked for at Locust's web UI, followed, its folder fetched. Judges nothing."""
 
-import json
-import stat
 import time
 import urllib.parse
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from floodmark.core.asked import FLAGS, Asked, profile_of
-from floodmark.core.errors import ClusterError
+from floodmark.core.asked import DEFAULTS, FLAGS, Asked
+from floodmark.core.errors import ClusterError, TargetError
+from floodmark.core.goals import Goals
+from floodmark.core.run_folder import RunStatus
 from floodmark.core.target import RequestSpec
-from floodmark_deploy.hosts_file import HostRole, HostsFile
+from floodmark_deploy.cluster_shape import ClusterShape
+from floodmark_deploy.hosts_file import HostsFile, HostSpec
 from floodmark_deploy.remote_cluster import RemoteCluster
-from floodmark_deploy.remote_host import STEP_TIMEOUT_S, home_of, prefix_of
+from floodmark_deploy.remote_host import STEP_TIMEOUT_S
+from floodmark_deploy.remote_mirror import RunMirror
+from floodmark_deploy.remote_services import home_of, prefix_of, python_of
 from floodmark_deploy.ssh_host import SshHost
 
 BEGIN_TIMEOUT_S = 90.0
@@ -25,7 +28,13 @@ READY_TIMEOUT_S = 30.0
 LOST_AFTER_S = 20.0
 """A master that carries a load may answer late; one that is gone is back, without its run, after two seconds."""
 
-POLL_S = 0.5
+POLL_S = 0.3
+
+ASK_EVERY_S = 2.0
+"""How often the master itself is asked, beside its files: it has a load to lead."""
+
+CUT_TIMEOUT_S = 15.0
+"""For the master to cut the load and write what there is: a user waits for it."""
 
 OWN_ERROR = "/ERROR/floodmark."
 """How a line of the master's log begins that says why a load cannot be: Locust's own errors are none."""
@@ -44,22 +53,25 @@ while (seen := ask(at, spec.ready.path, spec.ready_answer, 2.0)) is not None:
         sys.exit("GET " + spec.ready.path + " saw " + str(seen))
     time.sleep(0.1)
 """
-"""Run by the master's Python, since what counts is whether the load will reach it. Its words are argv's."""
-
-MADE_LATER = {"verdict.json", "report.html", "waterline.svg"}
-"""The master judges the run, too, and may be writing these; here they are made again."""
+"""Run by a worker's Python, since what counts is whether the load will reach it. Its words are argv's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteLoad:
-    """What to send: the numbers that were given, and the request of the cluster's target."""
+    """What to send, where to, from what. `origin` is the server's URL without a path, `source` is as users write it."""
 
+    kind: str
     asked: Asked
     request: RequestSpec
+    origin: str
+    workers: int
+    source: str = ""
+    verify: bool = True
+    goals: Goals = field(default_factory=Goals)
 
 
 class RemoteRun:
-    """Runs loads on one cluster."""
+    """Runs loads on one cluster, which is this command's alone."""
 
     def __init__(
         self,
@@ -79,47 +91,59 @@ class RemoteRun:
         self._cursor = ""
         self._runs = str(home_of(file.cluster.name) / "state/runs")
 
-    def run(self, load: RemoteLoad, folder: Path) -> None:
-        """Sends the load and returns when its run is in `folder`, also where the master was lost meanwhile.
+    def prove_target(self, shape: ClusterShape) -> None:
+        """Raises `TargetError` where the host under load lacks what the server needs."""
+        if not shape.target:
+            return
+        python = python_of(self._file.cluster.name)
+        self._step(shape.host, [python, "-m", "floodmark_deploy.serve", shape.target, "--check"], "cannot run it")
 
-        Raises `UsageError` for numbers that the cluster's profile has not, and `ClusterError` where nothing began.
+    def make_ready(self, shape: ClusterShape) -> None:
+        """As a local run has it: what was sent before, and nobody waits for, is not served beside this load.
+
+        Raises `ClusterError` where another load is on its way, and `TargetError` for a server that is not ready.
         """
-        profile_of(self._file.cluster.profile, load.asked)
-        status = self._cluster.status()
-        if not status.whole:
-            raise ClusterError("the cluster is not whole: floodmark cluster status says what is missing, up mends it")
         self._wait_idle()
-        self._fresh_target()
+        if not shape.target:
+            return
+        unit = f"{prefix_of(self._file.cluster.name)}target"
+        if unit not in self._cluster.started:
+            self._cluster.host(shape.host).restart(unit)
+        spec = next(one for one in self._file.hosts if one.name == shape.host)
+        words = [python_of(self._file.cluster.name), "-c", WAIT_READY, shape.target, spec.reached_at, str(shape.port)]
+        self._step(self.first_worker(shape).name, words, what=f"the server on {spec.name} is not ready")
+
+    def run(self, load: RemoteLoad, folder: Path, watch: Callable[[], None]) -> None:
+        """Sends the load and returns when its run is in `folder`; `watch` is called a few times a second meanwhile.
+
+        On Ctrl-C the load is cut, and what was measured is fetched first. Raises `ClusterError` where nothing began, or
+        the master was lost; what came until then is in `folder`.
+        """
         before, self._cursor = set(self._listed()), self._journal_end()
-        said = self._cluster.ask("/swarm", self._form(load))
+        said = self._cluster.ask("/swarm", _form(load))
         if not said.get("success"):
             raise ClusterError(f"{self._file.master.name}: Locust refused the load: {said.get('message')}")
-        name = self._begun(before)
-        self._say(f"the run has begun: {name}")
-        self._ended(name)
+        try:
+            mirror = RunMirror(self._master(), f"{self._runs}/{self._begun(before)}", folder)
+        except KeyboardInterrupt:
+            self._cluster.ask("/stop", b"")
+            raise
+        try:
+            is_whole = self._followed(mirror, watch)
+        except KeyboardInterrupt:
+            self._cut(mirror)
+            raise
         self._say("fetching what was recorded")
-        _fetch(self._master(), f"{self._runs}/{name}", folder)
+        mirror.fetch()
+        if not is_whole:
+            raise ClusterError(
+                f"{self._file.master.name}: Locust's master was lost in the middle of the run; what it had recorded is"
+                f" in {folder}"
+            )
 
-    def _form(self, load: RemoteLoad) -> bytes:
-        """Every field, since Locust keeps what an earlier form has said; an empty one is its default."""
-        cluster, request = self._file.cluster, load.request
-        workers = sum(host.workers for host in self._file.of(HostRole.WORKER))
-        targets = self._file.of(HostRole.TARGET)
-        fields = {
-            "user_count": workers,
-            "spawn_rate": workers,
-            "host": f"http://{targets[0].reached_at}:{cluster.port}" if targets else "",
-            "path": request.path,
-            "expect_status": request.status,
-            "expect_text": request.contains,
-            "expect_match": request.matches,
-            "source": "",
-            "verify": "yes",
-        }
-        given = asdict(load.asked)
-        for name, flag in FLAGS.items():
-            fields[flag.removeprefix("--")] = "" if given[name] is None else given[name]
-        return urllib.parse.urlencode(fields).encode()
+    def first_worker(self, shape: ClusterShape) -> HostSpec:
+        """The host that is asked whether the load will reach the server."""
+        return next(spec for spec in self._file.hosts if shape.workers_on(self._file, spec))
 
     def _wait_idle(self) -> None:
         """Locust waits up to a minute for workers that it has lost, and takes no other load meanwhile."""
@@ -138,30 +162,34 @@ class RemoteRun:
             if new := sorted(set(self._listed()) - before):
                 return new[0]
             if error := self._last_error():
-                self._cluster.ask("/stop")
+                self._cluster.ask("/stop", b"")
                 raise ClusterError(f"{self._file.master.name}: {error}")
             self._sleep(POLL_S)
         raise ClusterError(
             f"{self._file.master.name}: no run began within {BEGIN_TIMEOUT_S:g} s: floodmark cluster logs"
         )
 
-    def _ended(self, name: str) -> None:
-        """Returns when the manifest is closed, or nobody is left to close it."""
-        well_s = self._clock()
-        while self._manifest_status(name) == "running":
-            if self._state() not in {None, *IDLE_STATES}:
-                well_s = self._clock()
+    def _followed(self, mirror: RunMirror, watch: Callable[[], None]) -> bool:
+        """Until the manifest is closed: True. False: nobody is left to close it."""
+        well_s = asked_s = self._clock()
+        while mirror.refresh() in {"", RunStatus.RUNNING}:
+            watch()
+            if self._clock() - asked_s > ASK_EVERY_S:
+                asked_s = self._clock()
+                well_s = asked_s if self._state() not in {None, *IDLE_STATES} else well_s
             if self._clock() - well_s > LOST_AFTER_S:
-                self._say("the master was lost in the middle of the run")
-                return
+                return False
             self._sleep(POLL_S)
+        watch()
+        return True
 
-    def _manifest_status(self, name: str) -> str:
-        try:
-            done = self._master().run(["cat", f"{self._runs}/{name}/run.json"], timeout_s=STEP_TIMEOUT_S)
-            return str(json.loads(done.out)["status"])
-        except (ValueError, KeyError):  # not written yet
-            return "running"
+    def _cut(self, mirror: RunMirror) -> None:
+        self._say("ending the load")
+        self._cluster.ask("/stop", b"")
+        deadline_s = self._clock() + CUT_TIMEOUT_S
+        while mirror.refresh() in {"", RunStatus.RUNNING} and self._clock() < deadline_s:
+            self._sleep(POLL_S)
+        mirror.fetch()
 
     def _state(self) -> str | None:
         try:
@@ -169,15 +197,13 @@ class RemoteRun:
         except ClusterError:
             return None
 
-    def _fresh_target(self) -> None:
-        """As a local run has it: what was sent before, and nobody waits for, is not served beside this load."""
-        cluster = self._file.cluster
-        for spec in self._file.of(HostRole.TARGET):
-            self._cluster.host(spec.name).restart_target()
-            python = str(home_of(cluster.name) / "venv/bin/python")
-            words = [python, "-c", WAIT_READY, cluster.target, spec.reached_at, str(cluster.port)]
-            what = f"the server on {spec.name} is not ready"
-            self._master().must(words, timeout_s=READY_TIMEOUT_S + STEP_TIMEOUT_S, what=what)
+    def _step(self, host: str, words: list[str], what: str = "") -> None:
+        """Words on a host that are over soon; what is wrong there is the server's doing."""
+        user = self._cluster.probe_of(host).user
+        try:
+            self._cluster.host(host).step(words, user, timeout_s=READY_TIMEOUT_S + STEP_TIMEOUT_S, what=what)
+        except ClusterError as error:
+            raise TargetError(str(error)) from None
 
     def _journal(self, *words: str) -> list[str]:
         unit = f"--unit={prefix_of(self._file.cluster.name)}master.service"
@@ -202,11 +228,25 @@ class RemoteRun:
         return self._cluster.host(self._file.master.name).ssh
 
 
-def _fetch(ssh: SshHost, place: str, folder: Path) -> None:
-    """A run folder, with the folders of a search's bursts."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, mode in ssh.listing(place):
-        if stat.S_ISDIR(mode):
-            _fetch(ssh, f"{place}/{name}", folder / name)
-        elif name not in MADE_LATER:
-            ssh.get(f"{place}/{name}", folder / name, timeout_s=STEP_TIMEOUT_S)
+def _form(load: RemoteLoad) -> bytes:
+    """Every field that the kind has, since Locust keeps what an earlier form has said; an empty one is its default."""
+    request = load.request
+    fields = {
+        "user_count": load.workers,
+        "spawn_rate": load.workers,
+        "host": load.origin,
+        "path": request.path,
+        "expect_status": request.status,
+        "expect_text": request.contains,
+        "expect_match": request.matches,
+        "source": load.source,
+        "verify": "yes" if load.verify else "no",
+        "threshold": " && ".join(load.goals.thresholds),
+        "abort_on_fail": "yes" if load.goals.abort_on_fail else "no",
+        "abort_delay": load.goals.abort_delay_s,
+    }
+    given = asdict(load.asked)
+    for name in DEFAULTS[load.kind]:
+        flag = FLAGS[name]
+        fields[flag.removeprefix("--")] = "" if given[name] is None else given[name]
+    return urllib.parse.urlencode(fields).encode()

@@ -26,8 +26,12 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("target", help="its name, as `floodmark targets` lists it")
     parser.add_argument("--host", default="127.0.0.1", help="the address that it listens on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="and the port (default: %(default)s)")
+    parser.add_argument("--check", action="store_true", help="only say whether this host has what it needs")
     asked = parser.parse_args(words)
     try:
+        if asked.check:
+            prove_available(find_target(asked.target))
+            return
         serve(asked.target, Address(host=asked.host, port=asked.port))
     except FloodmarkError as error:
         print(f"floodmark: {error}", file=sys.stderr)  # noqa: T201 - this module is its own command line

@@ -3,12 +3,14 @@
 Keys of hosts must be known: none is ever added. Every step has its time. Errors begin with the host's name.
 """
 
+import contextlib
 import logging
+import os
 import select
 import shlex
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -26,6 +28,9 @@ CONNECT_TIMEOUT_S = 15.0
 """TCP, the exchange of keys, and logging in have this each."""
 
 READ_BYTES = 65_536
+
+AGENT_VARIABLE = "SSH_AUTH_SOCK"
+_AGENT_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,7 @@ class SshHost:
         self.name = settings.name
         self._jump = SshHost(settings.jump) if settings.jump else None
         self._client = paramiko.SSHClient()
+        self._sftp: paramiko.SFTPClient | None = None  # for `read`, which is done again and again
         try:
             self._connect(settings)
         except BaseException:
@@ -88,8 +94,26 @@ class SshHost:
         done = self.run(words, timeout_s=timeout_s, text_in=text_in)
         if done.code:
             said = what or f"`{words[0]}` ended with exit code {done.code}"
-            raise ClusterError(f"{self.name}: {said}: {done.last}")
+            raise ClusterError(f"{self.name}: {said}: {done.last.removeprefix('floodmark: ')}")
         return done.out
+
+    def hold(self, words: Sequence[str], *, timeout_s: float, what: str) -> "Held":
+        """Starts a program that gives back what it is sent, and returns when it does. Close what is returned.
+
+        It ends with the connection, whatever becomes of this process. Raises `ClusterError` with `what` where it ends.
+        """
+        try:
+            stdin, stdout, _ = self._client.exec_command(shlex.join(words), timeout=timeout_s)
+            stdin.write("held\n")
+            stdin.flush()
+            answer = stdout.readline()
+        except TimeoutError:
+            raise ClusterError(f"{self.name}: `{words[0]}` did not answer within {timeout_s:g} s") from None
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise ClusterError(f"{self.name}: the connection was lost during `{words[0]}`: {error}") from None
+        if not answer:
+            raise ClusterError(f"{self.name}: {what}")
+        return Held(stdin)
 
     def put(self, source: Path, place: str, *, timeout_s: float) -> None:
         """Copies a file to the host, for its user only; it has its name when it is whole."""
@@ -118,6 +142,20 @@ class SshHost:
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise ClusterError(f"{self.name}: {place} could not be fetched to {target}: {error}") from None
 
+    def read(self, place: str, offset: int = 0, *, timeout_s: float) -> bytes | None:
+        """What a file there has from `offset` on; None where there is no such file. Raises `ClusterError`."""
+        try:
+            if self._sftp is None:
+                self._sftp = self._client.open_sftp()
+            _channel(self._sftp).settimeout(timeout_s)
+            with self._sftp.open(place, "rb") as file:
+                file.seek(offset)
+                return file.read()
+        except FileNotFoundError:
+            return None
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise ClusterError(f"{self.name}: {place} cannot be read: {error}") from None
+
     def listing(self, place: str) -> list[tuple[str, int]]:
         """What is in a folder there: names, and modes as stat(2) has them."""
         try:
@@ -137,30 +175,33 @@ class SshHost:
         at = settings.host if settings.port == SSH_PORT else f"[{settings.host}]:{settings.port}"
         self._load_known(settings, at)
         try:
-            self._client.connect(
-                settings.host,
-                port=settings.port,
-                username=settings.user,
-                # A list is what it takes, whatever its types say (its documentation of connect).
-                key_filename=[file for file in settings.key_files if Path(file).is_file()] or None,  # type: ignore[arg-type]
-                look_for_keys=not settings.key_files,
-                allow_agent=settings.agent,
-                timeout=CONNECT_TIMEOUT_S,
-                banner_timeout=CONNECT_TIMEOUT_S,
-                auth_timeout=CONNECT_TIMEOUT_S,
-                sock=self._jump.channel_to(settings.host, settings.port) if self._jump else None,
-            )
+            with _agent_of(settings):
+                self._client.connect(
+                    settings.host,
+                    port=settings.port,
+                    username=settings.user,
+                    # A list is what it takes, whatever its types say (its documentation of connect).
+                    key_filename=[file for file in settings.key_files if Path(file).is_file()] or None,  # type: ignore[arg-type]
+                    look_for_keys=not settings.key_files,
+                    allow_agent=settings.agent != "",
+                    timeout=CONNECT_TIMEOUT_S,
+                    banner_timeout=CONNECT_TIMEOUT_S,
+                    auth_timeout=CONNECT_TIMEOUT_S,
+                    sock=self._jump.channel_to(settings.host, settings.port) if self._jump else None,
+                )
         except paramiko.BadHostKeyException as error:
             raise ClusterError(
                 f"{self.name}: its key is not the one in known_hosts ({error.key.get_name()}): is it the right host?"
                 f" if so: ssh-keygen -R {at}"
             ) from None
-        except paramiko.AuthenticationException as error:
-            tried = ", ".join(settings.key_files) or "the usual keys"
-            raise ClusterError(
-                f"{self.name}: {settings.user} may not log in with {tried}: {error}; does `ssh {settings.name}` work?"
-            ) from None
         except paramiko.SSHException as error:
+            # A user without any key at all is told by its words only.
+            if isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error):
+                tried = ", ".join(settings.key_files) or "the usual keys"
+                raise ClusterError(
+                    f"{self.name}: {settings.user} may not log in with {tried}: {error};"
+                    f" does `ssh {settings.name}` work?"
+                ) from None
             if "not found in known_hosts" in str(error):
                 raise ClusterError(
                     f"{self.name}: the key of {at} is not known: check it and log in once with ssh, or"
@@ -194,20 +235,45 @@ class SshHost:
         stdin, stdout, stderr = self._client.exec_command(line, timeout=timeout_s)
         channel = stdout.channel
         errors: list[bytes] = []
-        reader = threading.Thread(target=lambda: errors.append(stderr.read()), daemon=True)
+        reader = threading.Thread(target=_keep_all, args=(stderr, errors), daemon=True)
         reader.start()  # both at once: one that is full would stop the program
-        stdin.write(text_in)
-        stdin.flush()
-        channel.shutdown_write()
-        out = stdout.read()
-        if not channel.status_event.wait(timeout_s):
-            raise TimeoutError
-        reader.join(timeout_s)
+        try:
+            stdin.write(text_in)
+            stdin.flush()
+            channel.shutdown_write()
+            out = stdout.read()
+            if not channel.status_event.wait(timeout_s):
+                raise TimeoutError
+            reader.join(timeout_s)
+        finally:
+            channel.close()
         return Done(
             code=channel.recv_exit_status(),
             out=out.decode(errors="replace"),
             err=b"".join(errors).decode(errors="replace"),
         )
+
+
+def _keep_all(file: paramiko.ChannelFile, kept: list[bytes]) -> None:
+    """What is lost here is told by whoever reads the other half of the channel."""
+    with contextlib.suppress(OSError, EOFError):  # a TimeoutError is one, too
+        kept.append(file.read())
+
+
+class Held:
+    """A program on a host that lives as long as this does."""
+
+    def __init__(self, stdin: paramiko.ChannelFile) -> None:
+        """`stdin` is the program's: it is kept, since paramiko ends what a file that nobody keeps leads to."""
+        self._stdin = stdin
+        self._channel = stdin.channel
+
+    def close(self) -> None:
+        """Ends the program, and returns when it has ended, or its host is silent. Harmless when repeated."""
+        with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+            self._channel.shutdown_write()
+            self._channel.status_event.wait(CONNECT_TIMEOUT_S)
+        self._channel.close()
 
 
 class Forward:
@@ -239,6 +305,26 @@ class Forward:
                 client.close()
                 continue
             threading.Thread(target=_relay, args=(client, channel), daemon=True).start()
+
+
+@contextlib.contextmanager
+def _agent_of(settings: SshSettings) -> Iterator[None]:
+    """The agent that the settings name, where paramiko looks for it: it reads the environment and nothing else.
+
+    One after the other meanwhile, since the environment is the whole process'.
+    """
+    if not settings.agent:
+        yield
+        return
+    with _AGENT_LOCK:
+        before = os.environ.get(AGENT_VARIABLE)
+        os.environ[AGENT_VARIABLE] = settings.agent
+        try:
+            yield
+        finally:
+            del os.environ[AGENT_VARIABLE]
+            if before is not None:
+                os.environ[AGENT_VARIABLE] = before
 
 
 def _relay(client: socket.socket, channel: paramiko.Channel) -> None:

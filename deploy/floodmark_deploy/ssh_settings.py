@@ -1,7 +1,8 @@
 """What ssh_config says of one host, as paramiko needs it. Connects to nobody."""
 
 import getpass
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paramiko import ConfigParseError, SSHConfig
@@ -16,7 +17,10 @@ MOST_JUMPS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshSettings:
-    """`known_as` is the name under which the host's key is known. `jump` is the host before it, or None."""
+    """`known_as` is the name under which the host's key is known. `jump` is the host before it, or None.
+
+    `agent` None: the one that SSH_AUTH_SOCK names; empty: none is asked; else its socket.
+    """
 
     name: str
     host: str
@@ -25,7 +29,7 @@ class SshSettings:
     key_files: tuple[str, ...]
     known_hosts: tuple[str, ...]
     known_as: str
-    agent: bool
+    agent: str | None
     jump: "SshSettings | None" = None
 
 
@@ -49,7 +53,7 @@ def _settings(name: str, config: SSHConfig, jumps_left: int) -> SshSettings:
     user_before, _, bare = name.rpartition("@")
     host_only, _, port_after = bare.partition(":") if bare.count(":") == 1 else (bare, "", "")
     found = config.lookup(host_only)
-    jump = found.get("proxyjump", "none").rpartition(",")[2].strip()
+    jumps = [word.strip() for word in found.get("proxyjump", "none").split(",")]
     if "proxycommand" in found and found["proxycommand"] != "none":
         raise PlanError(f"{name}: its ssh_config has a ProxyCommand, which is a shell's: use ProxyJump")
     host = found.get("hostname", host_only)
@@ -62,9 +66,25 @@ def _settings(name: str, config: SSHConfig, jumps_left: int) -> SshSettings:
         known_hosts=tuple(_files(found.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2")))
         + tuple(_files(found.get("globalknownhostsfile", "/etc/ssh/ssh_known_hosts"))),
         known_as=found.get("hostkeyalias", ""),
-        agent=found.get("identityagent", "").lower() != "none",
-        jump=None if jump.lower() == "none" else _settings(jump, config, jumps_left - 1),
+        agent=_agent(found.get("identityagent", "SSH_AUTH_SOCK")),
+        jump=None if jumps[0].lower() == "none" else _chain(jumps, config, jumps_left - 1),
     )
+
+
+def _chain(jumps: list[str], config: SSHConfig, jumps_left: int) -> SshSettings:
+    """The last of several jump hosts, each by way of the one before it (ssh_config(5): ProxyJump)."""
+    last = _settings(jumps[-1], config, jumps_left)
+    return last if len(jumps) == 1 else replace(last, jump=_chain(jumps[:-1], config, jumps_left - 1))
+
+
+def _agent(said: str) -> str | None:
+    """ssh_config(5): IdentityAgent. A name of a variable may stand behind a dollar sign."""
+    if said == "SSH_AUTH_SOCK":
+        return None
+    if said.lower() == "none":
+        return ""
+    place = os.environ.get(said[1:], "") if said.startswith("$") else said
+    return str(Path(place).expanduser()) if place else ""
 
 
 def _files(text: str) -> list[str]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def make_wheelhouses(plans: Collection[WheelhousePlan], folder: Path) -> dict[Wh
     """Likewise for several kinds of hosts."""
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder), tempfile.TemporaryDirectory(prefix="floodmark-wheels-") as scratch:
-        own = own_wheel(Path(scratch))
+        own = _kept_own_wheel(folder / "own", Path(scratch))
         return {plan: _wheelhouse(plan, own, folder) for plan in plans}
 
 
@@ -102,6 +103,35 @@ def _wheelhouse(plan: WheelhousePlan, own: Path, folder: Path) -> Wheelhouse:
     archive = folder / f"{plan.name}.tar"
     _pack(files, archive)
     return Wheelhouse(archive=archive, digest=digest, requirement=f"{NAME}[{','.join(sorted(set(plan.extras)))}]")
+
+
+def _kept_own_wheel(kept: Path, scratch: Path) -> Path:
+    """As `own_wheel`; that of a checkout is built once for all hosts, and again when a file of it has changed."""
+    checkout = checkout_of(importlib.metadata.distribution(NAME).read_text("direct_url.json"))
+    if checkout is None:
+        return own_wheel(scratch)
+    folder = kept / digest_of_checkout(checkout)
+    for wheel in folder.glob("*.whl"):
+        return wheel
+    built = own_wheel(scratch)
+    shutil.rmtree(kept, ignore_errors=True)  # of files that were otherwise
+    folder.mkdir(parents=True)
+    beside = shutil.copyfile(built, folder / "partial")
+    return beside.rename(folder / built.name)
+
+
+def digest_of_checkout(checkout: Path) -> str:
+    """Of every file that a wheel is made of, as pyproject.toml names them."""
+    project = checkout / "pyproject.toml"
+    hatch = tomllib.loads(project.read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+    roots = [checkout / name for name in (*hatch["packages"], *hatch["force-include"])]
+    found = {path for root in roots for path in root.rglob("*") if "__pycache__" not in path.parts and path.is_file()}
+    files = [
+        project,
+        *(path for path in map(checkout.joinpath, ("README.md", "LICENSE")) if path.exists()),
+        *sorted(found),
+    ]
+    return _digest_of_text("".join(f"{path.relative_to(checkout)} {_digest_of_file(path)}\n" for path in files))[:16]
 
 
 def own_wheel(folder: Path) -> Path:

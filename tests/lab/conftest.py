@@ -1,7 +1,11 @@
 """Labs for tests: real hosts. Where this machine can have none, every test here is skipped and says why."""
 
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,7 +23,6 @@ def pytest_collection_modifyitems(items):
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
             item.add_marker(pytest.mark.timeout(600))  # the first test of a machine makes the tree
-            item.add_marker(pytest.mark.xdist_group("lab"))  # labs share the machine: one at a time
             if MISSING:
                 item.add_marker(pytest.mark.skip(reason=MISSING))
 
@@ -31,25 +34,55 @@ class LabHandle:
         self.lab = lab
         self.plan = plan
 
-    def ssh(self, host, *words, check=True):
+    def ssh(self, host, *words, check=True, text_in=None, timeout_s=120):
         command = ["ssh", "-F", str(self.plan.ssh_config), host, *words]
-        return subprocess.run(command, capture_output=True, text=True, check=check, timeout=120).stdout.strip()
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=timeout_s, input=text_in or ""
+        )
+        assert done.returncode == 0 or not check, f"{host}: {words}: {done.stderr}"
+        return done.stdout.strip()
 
 
-@pytest.fixture
-def lab_name():
-    """Of the labs that a test brings up and takes away by itself; what a killed test has left is taken away first."""
-    Lab("fmtest").down()
-    yield "fmtest"
-    Lab("fmtest").down()
+@contextmanager
+def _own_number() -> Iterator[int]:
+    """A number that no other process of tests has at this time; the kernel gives it back, also after a kill.
+
+    Files run side by side, and so may whole test runs: each has labs, and so bridges and networks, of its own.
+    """
+    for number in count():
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as claim:
+            try:
+                claim.bind(f"\0floodmark-tests-lab-{number}")  # abstract: no file (unix(7))
+            except OSError:
+                continue
+            yield number
+            return
 
 
 @pytest.fixture(scope="session")
-def one_lab():
-    """A lab that stands while all tests of the session run: a master, two workers, one target."""
-    lab = Lab("fmstand")
+def lab_number():
+    with _own_number() as number:
+        yield number
+
+
+@pytest.fixture
+def lab_name(lab_number):
+    """Of the labs that a test brings up and takes away by itself; what a killed test has left is taken away first."""
+    name = f"fmtest{lab_number}"
+    Lab(name).down()
+    yield name
+    Lab(name).down()
+
+
+@pytest.fixture(scope="session")
+def one_lab(lab_number):
+    """A lab that stands for all files that this process runs: a master, two workers, one target.
+
+    A file leaves its hosts as bare as it has found them.
+    """
+    lab = Lab(f"fmlab{lab_number}")
     lab.down()
-    plan = lab.up(LabPlan(name="fmstand"))
+    plan = lab.up(LabPlan(name=f"fmlab{lab_number}"))
     yield LabHandle(lab, plan)
     lab.down()
 

@@ -1,5 +1,6 @@
 """`floodmark lab`, with real hosts: what they are, what becomes of them, and that nothing is ever left."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,7 +18,9 @@ from floodmark_deploy.lab_ledger import FILE_NAME, Ledger
 from floodmark_deploy.lab_plan import DEFAULT_FOLDER, LabPlan
 from floodmark_deploy.lab_things import NAMESPACES, cgroup_folders, inhabitants, marked
 
-SMALL = LabPlan(name="fmtest", workers=0, targets=1)
+
+def small(name):
+    return LabPlan(name=name, workers=0, targets=1)
 
 
 def wait_until(true, what, timeout_s=60):
@@ -40,7 +43,18 @@ def remains(name):
         *(str(path) for path in Path("/run/systemd").glob(f"nspawn/*/{name}-*")),
         *(str(path) for path in (DEFAULT_FOLDER / "labs").glob(name)),
         *map(str, marked(name).find()),
+        *commands_with(f"labs/{name}/"),
     ]
+
+
+def commands_with(words):
+    """Command lines of this machine's processes that have these words in them."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            found += [line] if words in line else []
+    return found
 
 
 def test_every_host_is_a_machine_of_its_own_that_runs_systemd(one_lab):
@@ -127,9 +141,15 @@ def test_up_does_nothing_where_the_lab_is_up_and_refuses_another_size(one_lab):
 
 def test_two_labs_stand_side_by_side_and_down_takes_one(one_lab, lab_name):
     lab = Lab(lab_name)
-    plan = lab.up(SMALL)
+    plan = lab.up(small(lab_name))
     assert not plan.network.overlaps(one_lab.plan.network)
     assert lab.status().whole
+    # What Ansible does: its connection stays open, with a process of its own that waits for the next play.
+    plan.logins.mkdir()
+    stays = ["ControlMaster=auto", "ControlPersist=60", f"ControlPath={plan.logins / 'socket'}"]
+    words = ["ssh", "-F", plan.ssh_config, *(word for option in stays for word in ("-o", option)), "master", "true"]
+    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, timeout=30)
+    assert any("[mux]" in line for line in commands_with(str(plan.logins)))
     assert lab.down()
     assert remains(lab_name) == []
     assert one_lab.lab.status().whole
@@ -166,10 +186,10 @@ def test_nothing_is_left_of_an_interrupted_up(lab_name):
 
 def test_a_lab_whose_files_are_lost_is_found_by_its_marks(lab_name):
     lab = Lab(lab_name)
-    plan = lab.up(SMALL)
+    plan = lab.up(small(lab_name))
     shutil.rmtree(plan.home, ignore_errors=True)
     with pytest.raises(LabError, match=f"a lab called '{lab_name}' is on this machine, and .* knows nothing of it"):
-        lab.up(SMALL)
+        lab.up(small(lab_name))
     lab.down()
     assert remains(lab_name) == []
 
@@ -193,3 +213,14 @@ def test_the_cgroups_of_the_hosts_are_real(one_lab):
     folders = cgroup_folders(f"{one_lab.plan.cgroup}/master")
     assert folders
     assert all(folder.is_dir() for folder in folders)
+
+
+@pytest.mark.parametrize("word", ["up", "down", "status"])
+def test_without_root_every_command_says_so_in_one_line(word, tmp_path):
+    # A user of another namespace, who is nobody here, may read this Python wherever it is (user_namespaces(7)).
+    words = ["unshare", "--user", sys.executable, "-m", "floodmark", "lab", word]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "floodmark: a lab needs root: it makes network namespaces, mounts and containers; run the command with sudo\n"
+    )

@@ -1,8 +1,8 @@
 """One run from its plan to its end: target up, cluster up, load, all down. It knows the host as a `Shell` only."""
 
 import contextlib
-import datetime as dt
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,10 +12,10 @@ from typing import Protocol
 from floodmark.campaign.follow import Follower
 from floodmark.campaign.local import prove_sources
 from floodmark.campaign.plan import RunPlan, prove_limits
+from floodmark.campaign.planned import planned_manifest
 from floodmark.campaign.probe import measured_hold, probe, prove_listening, prove_long_enough
 from floodmark.core.address import Address
-from floodmark.core.environment import host_facts, versions_of
-from floodmark.core.errors import ClusterError, FloodmarkError
+from floodmark.core.errors import ClusterError, FloodmarkError, RunFolderError
 from floodmark.core.profile import Profile, SearchProfile
 from floodmark.core.run_folder import TARGET_LOG, HoldProbe, Manifest, RunFolder, RunStatus
 from floodmark.report.live import LiveState
@@ -46,6 +46,9 @@ CLUSTER_MARGIN_S = 90.0
 
 STEP_MARGIN_S = 60.0
 """The same for each burst of a search, which is judged, and begins when the target is idle again."""
+
+LOG_BYTES = 16 << 10
+"""With less room than this a master could not write why it ended."""
 
 
 class View(Protocol):
@@ -100,7 +103,7 @@ class Campaign:
                 manifest = self._learn(plan, manifest, address, folder)
                 self._load(plan, manifest, folder, address, pid, marker)
         except BaseException as error:
-            _close_manifest(folder, manifest, error)
+            close_manifest(folder, manifest, error)
             raise
         finally:
             self._shell.sweep(marker, STOP_TIMEOUT_S)
@@ -110,27 +113,7 @@ class Campaign:
         return folder
 
     def _begin(self, plan: RunPlan, folder: RunFolder, marker: str) -> Manifest:
-        spec = plan.spec
-        manifest = Manifest(
-            run_id=marker,
-            status=RunStatus.RUNNING,
-            started_utc=dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds"),
-            target=plan.name,
-            summary=spec.summary if spec else "a server that was running already",
-            url=plan.address.url if plan.address else "",
-            profile=plan.profile(),
-            hold_known=plan.hold_known,
-            workers=plan.workers,
-            beat_s=plan.beat_s,
-            versions=versions_of(spec.needs.distributions if spec else ()),
-            host=host_facts(),
-            command=plan.command,
-            request=plan.request,
-            sources=plan.sources,
-            verify=plan.verify,
-        )
-        if spec:
-            manifest = replace(manifest, expect=spec.expect)
+        manifest = planned_manifest(plan, marker)
         folder.write_manifest(manifest)
         return manifest
 
@@ -163,7 +146,7 @@ class Campaign:
         """Asks the target alone first: does it answer, and in time? The hold is measured where it is not known."""
         found = self._ask(plan, address)
         if found.unexpected:
-            self._view.warn(_doubts(found))
+            self._view.warn(doubts(found))
         hold_s = round(measured_hold(found), 4) if plan.measures_hold else None
         if hold_s is not None:
             prove_long_enough(address, measured_hold(found))
@@ -173,9 +156,7 @@ class Campaign:
         return manifest
 
     def _ask(self, plan: RunPlan, address: Address) -> HoldProbe:
-        answers = plan.spec is None or plan.spec.answers
-        if not answers or not (plan.request.holds or plan.measures_hold or plan.is_steady):
-            # One that holds long would be waited for, and its hold was said; one that only fails was asked before.
+        if not plan.is_asked_alone:
             prove_listening(address, verify=plan.verify)
             return HoldProbe()
         self._say("measuring the hold, one request at a time" if plan.measures_hold else "asking it alone")
@@ -218,6 +199,7 @@ class Campaign:
             verify=plan.verify,
             keys=keys,
             cpu_budget_percent=plan.cpu_budget_percent,
+            goals=plan.goals,
         )
         self._say(f"starting a Locust master, {plan.workers} worker{'s' * (plan.workers > 1)} and an agent")
         master = self._shell.start(master_command(cluster))
@@ -243,7 +225,7 @@ class Campaign:
         self._show(follower.state())
         if not follower.ended:
             when = "while the load was on" if follower.fired else "before the load was released"
-            raise ClusterError(f"the master ended {when}{_tail(master)}")
+            raise ClusterError(f"the master ended {when}{_full_disk(follower.path)}{_tail(master)}")
 
     def _say(self, words: str) -> None:
         self._show(LiveState(phase=words, elapsed_s=0.0, planned=0))
@@ -253,7 +235,8 @@ class Campaign:
         self._view.update(replace(state, elapsed_s=self._clock() - self._began_s))
 
 
-def _doubts(found: HoldProbe) -> str:
+def doubts(found: HoldProbe) -> str:
+    """The warning for a server that did not answer as expected when it was asked alone."""
     wrong = found.unexpected
     return (
         f"floodmark: warning: asked alone, {len(wrong)} of {len(wrong) + len(found.took_s)} requests were not answered"
@@ -267,12 +250,20 @@ def _longest_s(profile: Profile) -> float:
     return profile.longest_s + CLUSTER_MARGIN_S + steps * STEP_MARGIN_S
 
 
+def _full_disk(folder: Path) -> str:
+    """Why a master may have ended without a word: its log is on that disk, too."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(folder).free < LOG_BYTES:
+            return f": no room is left for {folder}: make room, or give another --out"
+    return ""
+
+
 def _tail(job: Job) -> str:
     lines = job.tail(6)
     return "; its last lines:" + "".join(f"\n    {line}" for line in lines) if lines else "; it printed nothing"
 
 
-def _close_manifest(folder: RunFolder, manifest: Manifest, error: BaseException) -> None:
+def close_manifest(folder: RunFolder, manifest: Manifest, error: BaseException) -> None:
     """The master writes how a run ended; where it could not, this does."""
     with contextlib.suppress(FloodmarkError):
         manifest = folder.manifest()
@@ -281,4 +272,5 @@ def _close_manifest(folder: RunFolder, manifest: Manifest, error: BaseException)
     interrupted = isinstance(error, KeyboardInterrupt)
     status = RunStatus.INTERRUPTED if interrupted else RunStatus.FAILED
     problem = "interrupted by the user" if interrupted else str(error)
-    folder.write_manifest(replace(manifest, status=status, problems=(*manifest.problems, problem)))
+    with contextlib.suppress(RunFolderError):  # a full disk: the error that ended the run is the one to be told
+        folder.write_manifest(replace(manifest, status=status, problems=(*manifest.problems, problem)))

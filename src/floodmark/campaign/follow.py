@@ -3,12 +3,14 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
+from floodmark.core.clock import ClockReading
 from floodmark.core.codec import from_plain
 from floodmark.core.errors import FloodmarkError
 from floodmark.core.messages import Pulse
 from floodmark.core.profile import BurstProfile, ClosedProfile, LoadProfile, Profile, SearchProfile
-from floodmark.core.run_folder import LIVE, PULSES, Manifest, RunFolder, RunStatus
+from floodmark.core.run_folder import CLOCKS, LIVE, PULSES, Manifest, RunFolder, RunStatus
 from floodmark.core.sample import ConnectionCounts, Sample
 from floodmark.core.tail import LineTail
 from floodmark.report.live import LiveState
@@ -31,6 +33,11 @@ class Follower:
         self._bursts = profile.bursts if isinstance(profile, SearchProfile) else ()
         self._load = None if isinstance(profile, SearchProfile) else LoadFollower(folder, profile, before=GATHERING)
         self._steps = 0
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self._folder.path
 
     @property
     def fired(self) -> bool:
@@ -85,8 +92,11 @@ class LoadFollower:
         # Over all workers; how many a closed loop will send nobody knows.
         self._planned = 0 if isinstance(profile, ClosedProfile) else profile.requests
         self._duration_s = None if isinstance(profile, BurstProfile) else profile.duration_s
+        self._longest_s = profile.longest_s
         self._pulses = LineTail(folder.path / PULSES)
         self._samples = LineTail(folder.path / LIVE)
+        self._clock_lines = LineTail(folder.path / CLOCKS)
+        self._clocks: dict[str, ClockReading] = {}
         self._recent: dict[str, deque[Pulse]] = {}
         self._sample: Sample | None = None
         self._counts: ConnectionCounts | None = None  # the newest: not every sample has some
@@ -100,6 +110,9 @@ class LoadFollower:
 
     def state(self) -> LiveState:
         """The newest state."""
+        for line in self._clock_lines.new_lines():
+            reading = from_plain(ClockReading, line, CLOCKS)
+            self._clocks.setdefault(reading.node, reading)
         for line in self._pulses.new_lines():
             self._note(from_plain(Pulse, line, PULSES))
         for line in self._samples.new_lines():
@@ -113,7 +126,10 @@ class LoadFollower:
             self._last = self._loaded(manifest)
         return self._last
 
-    def _note(self, pulse: Pulse) -> None:
+    def _note(self, said: Pulse) -> None:
+        """On the master's clock: workers of other hosts have others, hours apart."""
+        clock = self._clocks.get(said.worker)
+        pulse = replace(said, at_s=clock.to_master_s(said.at_s)) if clock else said
         recent = self._recent.setdefault(pulse.worker, deque())
         recent.append(pulse)
         while len(recent) > 2 and recent[1].at_s <= pulse.at_s - PACE_S:  # noqa: PLR2004 - a rate needs two
@@ -126,7 +142,6 @@ class LoadFollower:
         silent = [pulse for pulse in pulses if pulse.at_s <= newest_s - SILENT_S]
         counts = self._counts
         tree = self._sample.processes if self._sample else None
-        # Workers and master of one command share a host, and so a clock.
         load_s = newest_s - manifest.fired_s if manifest and manifest.fired_s is not None else 0.0
         return LiveState(
             phase=_phase("load is on", manifest),
@@ -141,6 +156,7 @@ class LoadFollower:
             threads=sum(process.threads or 0 for process in tree) if tree is not None else None,
             processes=len(tree) if tree is not None else None,
             duration_s=self._duration_s,
+            longest_s=self._longest_s,
             load_s=max(0.0, load_s),
             answered_per_s=_answered_per_s(at_work),
             open_connections=sum(recent[-1].open_connections for recent in at_work),

@@ -37,6 +37,14 @@ def prove_sources(sources: tuple[str, ...], server: Address | None = None) -> No
         raise UsageError(f"--source {first}: there is no way from it to {server.host}; give addresses of the same kind")
 
 
+def prove_sources_of_host(sources: tuple[str, ...], server: Address) -> tuple[str, ...]:
+    """Those of a cluster's sources that are this host's and lead to the `server`. Raises `UsageError` for none."""
+    own = usable_sources(sources, resolve(server)) if sources else ()
+    if sources and not own:
+        raise UsageError(f"--source {sources[0]}: none of {len(sources)} is this host's and leads to {server.host}")
+    return own
+
+
 def _is_own(family: int, sockaddr: Any) -> bool:
     """What can be bound is this machine's; any port will do."""
     with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as trial:

@@ -1,12 +1,13 @@
 """One run as asked for, and whether this machine can carry it. Nothing is started here."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from floodmark.core.address import Address
 from floodmark.core.asked import Asked, profile_of
 from floodmark.core.errors import LimitError
+from floodmark.core.goals import Goals
 from floodmark.core.profile import ArrivalsProfile, ClosedProfile, Profile, prove_workers
 from floodmark.core.source import parse_sources
 from floodmark.core.target import RequestSpec, TargetSpec
@@ -25,7 +26,8 @@ class RunPlan:
 
     `kind` is the profile's, `asked` its options as given. `source` names the addresses to send from as a user writes
     them; empty: the kernel's choice. `verify` False: any certificate will do. `port` 0: the target's own, or any free
-    one. `cpu_budget_percent` of one core is for the agent; None: its own default.
+    one. `cpu_budget_percent` of one core is for the agent; None: its own default. `text` is that of the file that the
+    options were in, where there was one.
     """
 
     name: str
@@ -42,6 +44,8 @@ class RunPlan:
     folder: Path
     command: tuple[str, ...]
     cpu_budget_percent: float | None = None
+    goals: Goals = field(default_factory=Goals)
+    text: str = ""
 
     @property
     def is_steady(self) -> bool:
@@ -57,6 +61,16 @@ class RunPlan:
     def measures_hold(self) -> bool:
         """The hold has to be measured before the load."""
         return not self.hold_known and not self.is_steady
+
+    @property
+    def is_asked_alone(self) -> bool:
+        """Requests are sent one by one before the load.
+
+        Not to a server that holds long, whose hold was said: it would be waited for. One that only fails was asked
+        when it was started.
+        """
+        answers = self.spec is None or self.spec.answers
+        return answers and (self.request.holds or self.measures_hold or self.is_steady)
 
     @property
     def sources(self) -> tuple[str, ...]:

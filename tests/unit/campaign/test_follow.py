@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from floodmark.campaign.follow import GATHERING, Follower
+from floodmark.core.clock import ClockReading
 from floodmark.core.messages import Pulse
 from floodmark.core.profile import ArrivalsProfile, BurstProfile, ClosedProfile, SearchProfile
-from floodmark.core.run_folder import LIVE, PULSES, Manifest, RunFolder, RunStatus, SearchStep
+from floodmark.core.run_folder import CLOCKS, LIVE, PULSES, Manifest, RunFolder, RunStatus, SearchStep
 from floodmark.core.sample import ConnectionCounts, ProcessSample, Sample
 
 BURST = BurstProfile(requests=100, within_s=0.0, hold_s=1.0)
@@ -134,6 +135,16 @@ def test_a_silent_worker_keeps_its_answers_and_is_in_no_rate_and_no_flight(tmp_p
     pulse(folder, 5.0, 500, worker="worker-2", open_connections=4)
     state = follower.state()
     assert (state.open_connections, state.silent) == (7, 0)
+
+
+def test_workers_of_hosts_with_other_clocks_are_not_taken_for_silent(tmp_path):
+    folder = begun(tmp_path, CLOSED, fired_s=100.0)
+    offsets_s = {"worker-1": 50_000.0, "worker-2": -90.0}
+    folder.append(CLOCKS, [ClockReading(node=name, offset_s=s, bound_s=1e-4) for name, s in offsets_s.items()])
+    for name, offset_s in offsets_s.items():
+        pulse(folder, 102.0 + offset_s, 10, worker=name, under_way=3)
+    state = Follower(folder, CLOSED).state()
+    assert (state.in_flight, state.silent, state.load_s) == (6, 0, 2.0)
 
 
 def test_a_worker_that_was_lost_is_named_once_the_run_says_so(tmp_path):

@@ -1,9 +1,12 @@
 """hosts.toml and ssh_config: what they say, and what they are refused for. Nobody is connected to."""
 
+from dataclasses import replace
+
 import pytest
 
 from floodmark.core.errors import ClusterError, PlanError
 from floodmark_deploy.hosts_file import HostRole, read_hosts
+from floodmark_deploy.remote_cluster import prove_apart
 from floodmark_deploy.remote_host import Probe, RemoteHost
 from floodmark_deploy.ssh_settings import read_settings
 
@@ -33,6 +36,9 @@ FIT = Probe(
     free_bytes=10**10,
     open_files=1_048_576,
     digest="",
+    machine_id="a1",
+    keys="",
+    key_files=(),
 )
 
 
@@ -60,14 +66,14 @@ def test_a_host_has_its_roles_and_installs_what_they_need(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('"two"', '"one"', "2 hosts have the name 'one'"),
-        ('name = "two"', 'name = "two"\naddress = "192.0.2.1"', "2 hosts have the address '192.0.2.1'"),
+        ('"two"', '"one"', "one: 2 hosts have this name"),
+        ('name = "two"', 'name = "two"\naddress = "192.0.2.1"', "two: one has the address 192.0.2.1, too"),
         ('"master", ', "", "0 hosts have the role master"),
         ('["target"', '["master"', "2 hosts have the role master"),
         (', "worker"', "", "no host has the role worker"),
         ('"agent"', '"spy"', "spy"),
         ("workers = 2", "workers = 0", "workers 0"),
-        ("plain_bus = true", "", "the bus has no keys"),
+        ("plain_bus = true", 'plain_bus = true\nkeys = "k"', "keys 'k' and plain_bus"),
         ("plain_bus = true", 'plain_bus = true\nname = "a/b"', "name 'a/b'"),
         ("plain_bus = true", "plain_bus = true\nport = 70000", "port 70000"),
         ('"two"', '"-oProxyCommand=x"', "name '-oProxyCommand=x'"),
@@ -97,7 +103,14 @@ def test_ssh_config_says_who_logs_in_where_and_with_what(tmp_path):
     assert (found.host, found.port, found.user, found.known_as) == ("192.0.2.9", 2222, "me", "alias")
     assert found.key_files[0].endswith("/k")
     assert not found.key_files[0].startswith("~")
-    assert not found.agent
+    assert found.agent == ""
+
+
+def test_an_agent_of_its_own_is_asked_for_a_host_that_names_one(tmp_path, monkeypatch):
+    assert settings(tmp_path, "web", "Host web\n User me\n").agent is None
+    assert settings(tmp_path, "web", "Host web\n IdentityAgent /run/agent\n").agent == "/run/agent"
+    monkeypatch.setenv("MY_AGENT", "/run/mine")
+    assert settings(tmp_path, "web", "Host web\n IdentityAgent $MY_AGENT\n").agent == "/run/mine"
 
 
 def test_jump_hosts_are_followed_with_their_own_settings(tmp_path):
@@ -105,6 +118,11 @@ def test_jump_hosts_are_followed_with_their_own_settings(tmp_path):
     jump = settings(tmp_path, "web", text).jump
     assert (jump.host, jump.port, jump.user) == ("192.0.2.1", 2200, "me")
     assert jump.jump is None
+
+
+def test_of_several_jump_hosts_each_is_reached_by_way_of_the_one_before(tmp_path):
+    found = settings(tmp_path, "web", "Host web\n ProxyJump outer,inner\nHost inner\n HostName 192.0.2.2\n")
+    assert (found.jump.host, found.jump.jump.host, found.jump.jump.jump) == ("192.0.2.2", "outer", None)
 
 
 def test_jumps_in_a_circle_end(tmp_path):
@@ -137,16 +155,28 @@ def test_without_a_config_the_name_is_the_host(tmp_path):
 )
 def test_a_host_that_will_not_do_is_told_why(tmp_path, changes, words):
     host = RemoteHost(hosts(tmp_path).hosts[0], hosts(tmp_path), None, wall=lambda: 1_000.0)
-    plain = {name: getattr(FIT, name) for name in Probe.__slots__}
-    host.prove(FIT)
+    host.judge(FIT)
     with pytest.raises(ClusterError) as caught:
-        host.prove(Probe(**{**plain, **changes}))
+        host.judge(replace(FIT, **changes))
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"machine_id": "b2"}, "two: calls itself 'one', and so does one: hostnamectl"),
+        ({"hostname": "two"}, "two: has the machine-id of one: one machine is one entry"),
+    ],
+)
+def test_two_hosts_that_cannot_be_told_apart_are_refused(changes, words):
+    prove_apart({"one": FIT, "two": replace(FIT, machine_id="b2", hostname="two")})
+    with pytest.raises(ClusterError) as caught:
+        prove_apart({"one": FIT, "two": replace(FIT, **changes)})
+    assert str(caught.value).startswith(words)
 
 
 def test_every_reason_is_said_at_once(tmp_path):
     host = RemoteHost(hosts(tmp_path).hosts[0], hosts(tmp_path), None, wall=lambda: 1_000.0)
-    plain = {name: getattr(FIT, name) for name in Probe.__slots__}
     with pytest.raises(ClusterError) as caught:
-        host.prove(Probe(**{**plain, "sudo": False, "free_bytes": 0}))
+        host.judge(replace(FIT, sudo=False, free_bytes=0))
     assert len(str(caught.value).splitlines()) == 2

@@ -97,6 +97,12 @@ def test_the_inventory_has_a_group_for_each_role_that_has_hosts():
     assert {host.role for host in LabPlan(workers=0, targets=2).hosts} == {Role.MASTER, Role.TARGET}
 
 
+def test_what_ansible_leaves_open_is_in_the_labs_folder_and_the_name_of_a_socket_fits():
+    plan = LabPlan(name="abcdefgh")
+    assert f'ansible_control_path_dir: "{plan.home}/ssh"' in inventory(plan)
+    assert len(f"{plan.logins}/0123456789.0123456789abcdef") < 108  # sun_path in unix(7); ssh puts a suffix to it first
+
+
 def test_cgroups_are_made_where_systemd_looks_for_them():
     assert cgroup_roots(MOUNTINFO) == (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup/systemd"))
     assert cgroup_roots("29 24 0:25 / /sys/fs/cgroup rw - cgroup2 none rw\n") == (Path("/sys/fs/cgroup"),)

@@ -67,6 +67,17 @@ def test_time_wait_is_no_hindrance() -> None:
     prove_free(HOST, port)
 
 
+def test_a_port_that_only_an_ended_connection_holds_is_told_as_such() -> None:
+    with _listener() as server, socket.create_connection(server.getsockname()) as client:
+        port = client.getsockname()[1]
+        accepted = server.accept()[0]
+        client.close()  # the client closes first, so that TIME_WAIT is on its port; it did not set SO_REUSEADDR
+        assert accepted.recv(1) == b""
+        accepted.close()
+    with pytest.raises(TargetError, match=rf"port {port} is held by a connection that has ended \(TIME_WAIT\); wait"):
+        prove_free(HOST, port)
+
+
 def test_an_address_of_another_host_is_refused_with_a_remedy() -> None:
     with pytest.raises(TargetError, match=r"192\.0\.2\.1 port 8000 cannot be listened on: .*; give an address of this"):
         prove_free("192.0.2.1", 8000)

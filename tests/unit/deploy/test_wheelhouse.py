@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from floodmark.core.errors import UsageError
-from floodmark_deploy.wheelhouse import WheelhousePlan, _pack, checkout_of, installed_versions, repacked
+from floodmark_deploy.wheelhouse import (
+    WheelhousePlan,
+    _pack,
+    checkout_of,
+    digest_of_checkout,
+    installed_versions,
+    repacked,
+)
 
 
 def plan(**changes):
@@ -100,3 +107,27 @@ def test_the_same_files_give_the_same_bytes(tmp_path):
     assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
     with tarfile.open(tmp_path / "a.tar") as tar:
         assert [(entry.name, entry.mode, entry.mtime) for entry in tar] == [(first.name, 0o644, 0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_in"),
+    [
+        ("src/floodmark/a.py", True),
+        ("targets/new/target.toml", True),
+        ("pyproject.toml", True),
+        ("README.md", True),
+        ("tests/test_a.py", False),
+        ("src/floodmark/__pycache__/a.cpython-311.pyc", False),
+    ],
+)
+def test_floodmarks_own_wheel_is_made_again_when_a_file_of_it_has_changed(tmp_path, name, is_in):
+    for folder in ("src/floodmark/__pycache__", "targets/new", "tests"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.hatch.build.targets.wheel]\npackages = ["src/floodmark"]\nforce-include = {"targets" = "t"}\n'
+    )
+    before = digest_of_checkout(tmp_path)
+    assert digest_of_checkout(tmp_path) == before
+    with (tmp_path / name).open("a") as file:
+        file.write("# changed\n")
+    assert (digest_of_checkout(tmp_path) != before) == is_in
