@@ -11,7 +11,8 @@ from pathlib import PurePath
 from statistics import fmean
 
 from floodmark.analysis.axis import Axis
-from floodmark.analysis.document import Memory, RequestMemory, Timeline
+from floodmark.analysis.document import Timeline
+from floodmark.analysis.memory_records import Memory, RequestMemory
 from floodmark.analysis.timeline import tree_total
 from floodmark.core.places import Place
 from floodmark.core.run_folder import STEPS

@@ -1,27 +1,19 @@
 """A steady load's seconds, put together over its workers: counts added, histograms merged. No judging."""
 
-import binascii
 import math
-import zlib
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hdrh.codec import HdrCookieException, HdrLengthException
-from hdrh.histogram import HdrHistogram
-
 from floodmark.analysis.document import SecondPoint
-from floodmark.analysis.percentiles import US_PER_S, empty_histogram
+from floodmark.analysis.percentiles import US_PER_S, decoded_histogram, empty_histogram
 from floodmark.analysis.service import SERVED
 from floodmark.analysis.way import QUICKEST_RANK
 from floodmark.core.errors import RunFolderError
 from floodmark.core.outcomes import Outcome
 from floodmark.core.run_folder import SECONDS, Recording
 from floodmark.core.second import Second
-
-NO_HISTOGRAM = (HdrCookieException, HdrLengthException, zlib.error, binascii.Error, TypeError, ValueError)
-"""What the library raises for text that is none."""
 
 LATE_END_S = 60.0
 """A worker's last second may lie behind the plan's end, where the worker was held up; a minute behind it is a mistake.
@@ -34,7 +26,7 @@ class SteadySeconds:
 
     `served[k]` counts the requests that a handler ran for in second k, whatever its answer was worth.
     `quickest_s[k]` is what the quickest twentieth of its answers took at most; None without answers.
-    `failed` are all failures by outcome; `received_bytes` per second.
+    `failed` are all failures by outcome, `failed_in` those of each second; `received_bytes` per second.
     """
 
     points: tuple[SecondPoint, ...]
@@ -42,7 +34,9 @@ class SteadySeconds:
     quickest_s: tuple[float | None, ...]
     received_bytes: tuple[int, ...]
     failed: Counter[Outcome]
+    failed_in: tuple[Counter[Outcome], ...]
     latency: Any
+    transfer: Any
     late: Any
     connect: Any
 
@@ -63,20 +57,21 @@ def merge_seconds(recording: Recording) -> SteadySeconds:
     workers = _by_worker(recording)
     timeout_s = recording.manifest.profile.timeout_s or 0.0
     number = 1 + max((worker.last for worker in workers), default=-1)
-    whole = {name: empty_histogram() for name in ("latency", "late", "connect")}
+    whole = {name: empty_histogram() for name in ("latency", "transfer", "late", "connect")}
     points, served, received = [], [], []
     quickest: list[float | None] = []
-    failed: Counter[Outcome] = Counter()
+    failed_in: list[Counter[Outcome]] = []
     for index in range(number):
         found = [worker.seconds[index] for worker in workers if index in worker.seconds]
         own = empty_histogram()
         for second in found:
             _add(own, second.latency, recording, second)
+            _add(whole["transfer"], second.transfer, recording, second)
             _add(whole["late"], second.late, recording, second)
             _add(whole["connect"], second.connect, recording, second)
         whole["latency"].add(own)
         kinds = _kinds(found, recording)
-        failed.update(kinds)
+        failed_in.append(kinds)
         at_end = [_advance(worker, index, timeout_s) for worker in workers]
         points.append(_point(index, found, sum(kinds.values()), at_end, own))
         quickest.append(own.get_value_at_percentile(QUICKEST_RANK) / US_PER_S if own.get_total_count() else None)
@@ -87,7 +82,8 @@ def merge_seconds(recording: Recording) -> SteadySeconds:
         served=tuple(served),
         quickest_s=tuple(quickest),
         received_bytes=tuple(received),
-        failed=failed,
+        failed=sum(failed_in, Counter()),
+        failed_in=tuple(failed_in),
         **whole,
     )
 
@@ -106,10 +102,10 @@ def _add(whole: Any, encoded: str, recording: Recording, second: Second) -> None
     if not encoded:
         return
     try:
-        whole.add(HdrHistogram.decode(encoded.encode("ascii")))
-    except NO_HISTOGRAM as error:
+        whole.add(decoded_histogram(encoded))
+    except ValueError as error:
         where = f"{recording.path}/{SECONDS}: {second.worker}, second {second.second}"
-        raise RunFolderError(f"{where}: not a histogram: {error}") from None
+        raise RunFolderError(f"{where}: {error}") from None
 
 
 def _kinds(found: Iterable[Second], recording: Recording) -> Counter[Outcome]:

@@ -33,7 +33,8 @@ def verdict_sentence(
 ) -> str:
     """Who is handled at once and by whom, where the others waited, what became of them, and which knob moves it.
 
-    `settled` has the most requests that stayed in each place for a good part of a hold.
+    `settled` has the most requests that stayed in each place for a good part of a hold: it chooses the places that are
+    named. The numbers that are said are the most seen there, as in the table.
     """
     parts = (
         _how_many(manifest, found, settled, outcomes),
@@ -80,7 +81,7 @@ def _who(model: Model, count: int) -> str:
 def _where(profile: BurstProfile, found: Judgement, settled: Mapping[Place, int]) -> str:
     others = profile.requests - found.in_service.peak
     least = NOTEWORTHY_SHARE * profile.requests
-    noteworthy = sorted(((count, place) for place, count in settled.items() if count > least), reverse=True)
+    noteworthy = noteworthy_places(found, settled, least)
     if others <= 0:
         return _late(profile, found)
     if not noteworthy:
@@ -102,6 +103,12 @@ def _late(profile: BurstProfile, found: Judgement) -> str:
     if queue.limit is None or not overflowed or late <= NOTEWORTHY_SHARE * profile.requests:
         return ""
     return f"Up to {late:,} of them got in late: the accept queue (limit {queue.limit:,}) was full when they came."
+
+
+def noteworthy_places(found: Judgement, settled: Mapping[Place, int], least: float) -> list[tuple[int, Place]]:
+    """The places in which more than `least` requests stayed, with the most that was seen there, the fullest first."""
+    peaks = ((found.waiting[place].peak or 0, place) for place, count in settled.items() if count > least)
+    return sorted(((peak, place) for peak, place in peaks if peak > least), reverse=True)
 
 
 def place_words(place: Place, found: Judgement) -> str:

@@ -19,8 +19,10 @@ from floodmark.analysis.document import (
     VerdictDocument,
 )
 from floodmark.analysis.estimates import LITTLES_LAW, agreement_words
+from floodmark.analysis.failure_times import failure_times_by_second
 from floodmark.analysis.handler_time import handler_time, hold_is_known
 from floodmark.analysis.known_server import Measured, recognise
+from floodmark.analysis.latency_curve import curve_in
 from floodmark.analysis.limits_reached import limits_reached
 from floodmark.analysis.lines import lines_of, listen_overflows, settled_places, waiting_places
 from floodmark.analysis.model import judge_sampled_model
@@ -68,11 +70,16 @@ class _Load:
     held_back: bool
 
 
-def judge_steady(axis: Axis, profile: SteadyProfile, known: Sequence[TargetSpec] = ()) -> Judged:
-    """The verdict on a steady load. `known` as in `judge`. Raises `RunFolderError` where its seconds cannot be read."""
+def judge_steady(
+    axis: Axis, profile: SteadyProfile, known: Sequence[TargetSpec] = (), ranks: Sequence[float] = ()
+) -> Judged:
+    """The verdict on a steady load. `known` and `ranks` as in `judge`.
+
+    Raises `RunFolderError` where its seconds cannot be read.
+    """
     load = _load(axis, profile)
     seconds = load.seconds
-    late, latency = percentiles_in(seconds.late), percentiles_in(seconds.latency)
+    late, latency = percentiles_in(seconds.late), percentiles_in(seconds.latency, ranks)
     validity = check_steady(
         SteadyFindings(
             axis=axis,
@@ -126,14 +133,23 @@ def judge_steady(axis: Axis, profile: SteadyProfile, known: Sequence[TargetSpec]
         outcomes=load.outcomes,
         validity=validity,
         latency=latency,
-        connect=percentiles_in(seconds.connect),
+        # Where every answer came in one piece, the first byte came with the last.
+        first_byte=None if seconds.transfer.get_total_count() else latency,
+        connect=percentiles_in(seconds.connect, ranks),
         throughput=load.throughput,
         release=release_of_arrivals(axis, late) if isinstance(profile, ArrivalsProfile) else None,
         service=load.service,
         agent=agent_cost(axis.recording),
         clock=node_clocks(axis.recording),
     )
-    return Judged(document=document, timeline=load.timeline, seconds=seconds.points)
+    curves = (curve_in("latency", seconds.latency), curve_in("connect", seconds.connect))
+    return Judged(
+        document=document,
+        timeline=load.timeline,
+        seconds=seconds.points,
+        curves=tuple(curve for curve in curves if curve is not None),
+        failed=failure_times_by_second(seconds.failed_in),
+    )
 
 
 def _load(axis: Axis, profile: SteadyProfile) -> _Load:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from floodmark.analysis.document import Check, Judgement, Percentiles, ServiceTime, Throughput
-from floodmark.analysis.sentence import listing, place_words, requests_of, what_became
+from floodmark.analysis.sentence import listing, noteworthy_places, place_words, requests_of, what_became
 from floodmark.analysis.steady_checks import LATE, LOST, PORTS
 from floodmark.analysis.steady_line import LIMIT_LEAST_S, Line
 from floodmark.core.outcomes import Outcome
-from floodmark.core.places import WAITING_PLACES, Place
+from floodmark.core.places import Place
 from floodmark.core.profile import ArrivalsProfile, ClosedProfile, SteadyProfile
 
 NOTEWORTHY_SHARE = 0.05
@@ -26,11 +26,11 @@ class Story:
     """What a steady load's sentence is made of.
 
     `at_once` is throughput times service time; None: not known. `settled` has the most requests that stayed in each
-    place for a while, `most_in_flight` the most at the end of any second, those that waited for a connection among
-    them; `on_way` how many were on their way there or back, as a mean. `line`: whether requests waited in the target
-    throughout. `line_grew` and `many_failed` are an open model's, and `full_from`: the second from which on that line
-    filled all connections. `fault`: the check that found the generator to be the limit. `lost`: a worker did not come
-    to its end. `ended_early`: the run did not.
+    place for a while, which chooses the places that are named; `most_in_flight` the most at the end of any second,
+    those that waited for a connection among them; `on_way` how many were on their way there or back, as a mean.
+    `line`: whether requests waited in the target throughout. `line_grew` and `many_failed` are an open model's, and
+    `full_from`: the second from which on that line filled all connections. `fault`: the check that found the generator
+    to be the limit. `lost`: a worker did not come to its end. `ended_early`: the run did not.
     """
 
     target: str
@@ -191,8 +191,8 @@ def _load_was_the_limit(profile: SteadyProfile) -> str:
 def _waiting(story: Story, share: float) -> str:
     """The places in which more than this share of the requests stayed, the fullest first."""
     least = max(1.0, share * story.most_in_flight)
-    settled = sorted(((story.settled.get(place, 0), place) for place in WAITING_PLACES), reverse=True)
-    listed = [f"{count:,} {place_words(place, story.found)}" for count, place in settled if count > least]
+    noteworthy = noteworthy_places(story.found, story.settled, least)
+    listed = [f"{count:,} {place_words(place, story.found)}" for count, place in noteworthy]
     when = ", not all at the same time" if len(listed) > 1 else ""
     return f"{listing(listed)}{when}" if listed else ""
 

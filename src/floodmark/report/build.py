@@ -1,54 +1,62 @@
 """A run folder's verdict, report and picture, made from its raw records; made again as often as one likes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from floodmark.analysis.document import Judged
 from floodmark.analysis.judge import judge
-from floodmark.analysis.search import decisive, judge_search, judged_step
+from floodmark.analysis.judge_again import judge_search_again
+from floodmark.analysis.thresholds import with_thresholds
 from floodmark.core.profile import SearchProfile
-from floodmark.core.run_folder import REPORT, VERDICT, WATERLINE, Manifest, RunFolder
+from floodmark.core.run_folder import REPORT, TIMELINE, VERDICT, WATERLINE, Manifest, RunFolder
 from floodmark.core.target import TargetSpec
+from floodmark.core.threshold_grammar import ranks_of
+from floodmark.report.beside import files_beside
 from floodmark.report.html import render_html
 from floodmark.report.svg import as_file
+from floodmark.report.timeline_json import to_timeline_json
 from floodmark.report.verdict_json import to_json
 
 
-def build_report(folder: RunFolder, known: Sequence[TargetSpec] = ()) -> Judged:
-    """Judges the run and writes verdict.json, report.html and waterline.svg into its folder.
+def build_report(folder: RunFolder, known: Sequence[TargetSpec] = (), wanted: Sequence[str] = ()) -> Judged:
+    """Judges the run and writes verdict.json, report.html, waterline.svg and timeline.json into its folder.
 
-    `known` are targets that a server of no target may be recognised as. Of a search first those of its bursts, each in
-    its own folder; its own are of the decisive burst. Raises `RunFolderError`.
+    `known` are targets that a server of no target may be recognised as; `wanted` thresholds to be met besides the run's
+    own. Of a search first those of its bursts, each in its own folder; its own are of the decisive burst. Raises
+    `RunFolderError`, and `ThresholdError` for a text that is no threshold.
     """
     manifest = folder.manifest()
+    texts = (*manifest.thresholds, *wanted)
+    ranks = ranks_of(texts)
     if isinstance(manifest.profile, SearchProfile):
-        return _build_search(folder, manifest, known)
-    judged = judge(folder.read(), known)
-    _write(folder, judged, manifest)
+        judged, shown = _judge_search(folder, manifest, known, ranks)
+    else:
+        judged, shown = _judge_load(folder, known, ranks), manifest
+    judged = with_thresholds(judged, texts, manifest.missed_live)
+    _write(folder, judged, shown)
     return judged
 
 
-def _build_search(folder: RunFolder, manifest: Manifest, known: Sequence[TargetSpec]) -> Judged:
-    steps, found = list(manifest.steps), {}
-    for index, step in enumerate(steps):
-        if step.judged:
-            found[index] = build_report(RunFolder(folder.path / step.folder), known)
-            steps[index] = judged_step(step, found[index].document)
-    index = decisive(steps, str(folder.path))
-    judged = judge_search(manifest, tuple(steps), found[index], index)
-    burst = RunFolder(folder.path / steps[index].folder).manifest()
-    # What a search leaves to its bursts to say: the target's limits, and what the agent could not see.
-    _write(
-        folder,
-        judged,
-        replace(
-            manifest,
-            limits=manifest.limits or burst.limits,
-            agent_notes=manifest.agent_notes or burst.agent_notes,
-            commands=manifest.commands or burst.commands,
-            versions=manifest.versions or burst.versions,
-        ),
-    )
+def _judge_search(
+    folder: RunFolder, manifest: Manifest, known: Sequence[TargetSpec], ranks: Sequence[float]
+) -> tuple[Judged, Manifest]:
+    """The search's verdict, and its manifest with what it leaves to its bursts to say."""
+    shown, judged, burst = judge_search_again(folder, manifest, lambda burst: _build_step(burst, known, ranks))
+    folder.write_text(TIMELINE, (burst.path / TIMELINE).read_text(encoding="utf-8"))
+    return judged, shown
+
+
+def _build_step(folder: RunFolder, known: Sequence[TargetSpec], ranks: Sequence[float]) -> Judged:
+    """One burst of a search; what the search was to meet is the whole's."""
+    judged = _judge_load(folder, known, ranks)
+    _write(folder, judged, folder.manifest())
+    return judged
+
+
+def _judge_load(folder: RunFolder, known: Sequence[TargetSpec], ranks: Sequence[float]) -> Judged:
+    """One load's verdict; its curves are written at once, since they take what the verdict has not."""
+    recording = folder.read()
+    judged = judge(recording, known, ranks)
+    folder.write_text(TIMELINE, to_timeline_json(judged, recording))
     return judged
 
 
@@ -59,5 +67,5 @@ def _write(folder: RunFolder, judged: Judged, manifest: Manifest) -> None:
 
     wide = draw_waterline(judged, size=WIDE)
     folder.write_text(VERDICT, to_json(judged.document))
-    folder.write_text(REPORT, render_html(judged, manifest, wide=wide))
     folder.write_text(WATERLINE, as_file(wide))
+    folder.write_text(REPORT, render_html(judged, manifest, wide=wide, files=files_beside(folder.path)))

@@ -11,7 +11,7 @@ from floodmark.report.labels import spread
 from floodmark.report.picture import LINE_PX, MARGIN_PX, TEXT_PX, Picture
 
 
-def draw_chart(figure: Figure, picture: Picture, chart: Chart, bottom_px: float) -> None:
+def draw_chart(figure: Figure, picture: Picture, chart: Chart, bottom_px: float) -> Axes:
     """Draws the chart `bottom_px` above the figure's lower edge, `chart_px` of the picture's size high."""
     axes = make_axes(figure, picture, bottom_px, picture.size.chart_px, chart.top)
     _scale(axes, chart)
@@ -22,6 +22,7 @@ def draw_chart(figure: Figure, picture: Picture, chart: Chart, bottom_px: float)
         axes.plot(xs, ys, color=curve.colour.drawn, linewidth=curve.width, linestyle=style, zorder=5)
     _name_curves(axes, picture, chart)
     entitle(axes, chart.title)
+    return axes
 
 
 def _scale(axes: Axes, chart: Chart) -> None:

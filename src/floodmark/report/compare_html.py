@@ -15,7 +15,7 @@ from floodmark.report.page_template import NO_BREAK, page_environment, unbroken
 if TYPE_CHECKING:
     from jinja2 import Template
 
-UNIT = re.compile(r"(?<=\d) (?=(?:%|s|ms|kB|MB)\b|%)")
+UNIT = re.compile(r"(?<=\d) (?=%|(?:s|ms|kB|MB)\b)")
 """A number and its unit stay on one line."""
 
 CLASSES = {Change.CHANGED: "changed", Change.NONE_SHOWN: "same", Change.UNTOLD: "untold"}

@@ -1,5 +1,8 @@
 """Times, rates and releases as rows and phrases: the same for the terminal and the page. No layout."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
+
 from floodmark.analysis.document import NodeClock, Percentiles, VerdictDocument
 from floodmark.analysis.steady_sentence import amount, seconds_words
 from floodmark.report.words import duration, plural, size_words
@@ -7,14 +10,37 @@ from floodmark.report.words import duration, plural, size_words
 PERCENTILE_COLUMNS = ("mean", "50 %", "75 %", "90 %", "95 %", "99 %", "99.9 %", "max")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """One of a verdict's times: its own `words`, and the `joined` ones where two of them are the same."""
+
+    words: str
+    joined: str = ""
+
+    def row(self, rows: Collection[str]) -> str | None:
+        """Which of the names in `latency_rows` stands for it; None where it has none of its own."""
+        return next((name for name in (self.joined, self.words) if name and name in rows), None)
+
+
+TIMES = {
+    "latency": Times(words="to the last byte", joined="to the first and last byte"),
+    "first_byte": Times(words="to the first byte"),
+    "connect": Times(words="connecting alone"),
+}
+"""The fields of `VerdictDocument` that have percentiles, the whole first."""
+
+
 def latency_rows(document: VerdictDocument) -> list[tuple[str, Percentiles]]:
-    """The times of answered requests that are known, the whole first."""
-    named = (
-        ("to the last byte", document.latency),
-        ("to the first byte", document.first_byte),
-        ("connecting alone", document.connect),
-    )
-    return [(name, times) for name, times in named if times is not None]
+    """The times of answered requests that are known, the whole first.
+
+    Answers that came in one piece have their first byte with their last: that is one row, and not the same one twice.
+    """
+    last, first = document.latency, document.first_byte
+    if last is not None and first is not None and percentile_words(last) == percentile_words(first):
+        named = [(TIMES["latency"].joined, last), (TIMES["connect"].words, document.connect)]
+    else:
+        named = [(times.words, getattr(document, name)) for name, times in TIMES.items()]
+    return [(name, found) for name, found in named if found is not None]
 
 
 def percentile_words(times: Percentiles) -> tuple[str, ...]:
@@ -63,7 +89,13 @@ def release_words(document: VerdictDocument) -> str | None:
     bound = (
         f" (clocks known within {seconds_words(release.clock_bound_s)})" if release.clock_bound_s is not None else ""
     )
-    return f"{words}; the first of {release.workers:,} workers {seconds_words(release.spread_s)} apart{bound}"
+    words += f"; the first of {release.workers:,} workers {seconds_words(release.spread_s)} apart"
+    if release.skew_median_s is not None and release.skew_p99_s is not None:
+        words += (
+            f", request by request half within {seconds_words(release.skew_median_s)} of each other, 99 % within"
+            f" {seconds_words(release.skew_p99_s)}"
+        )
+    return words + bound
 
 
 def agent_words(document: VerdictDocument) -> str | None:

@@ -1,6 +1,6 @@
 """What requests cost the target in memory, in words. No estimating: that is `floodmark.analysis.memory`."""
 
-from floodmark.analysis.document import Memory, RequestMemory
+from floodmark.analysis.memory_records import Memory, RequestMemory
 from floodmark.core.suite import FoundMemory
 from floodmark.report.words import size_words
 

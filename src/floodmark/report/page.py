@@ -28,6 +28,10 @@ _ENDS = {
     RunStatus.FAILED: ("The run failed", "Something that the run needs broke. This is what was measured until then."),
     RunStatus.RUNNING: ("The run has no end", "It is still going on, or it was cut off. This is what is known so far."),
 }
+_ENDED_BY_GOAL = (
+    "Threshold missed",
+    "The load was ended when it missed what it was to meet. This is what was measured until then.",
+)
 
 
 _UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|us|%|requests/s)(?![\w]))")
@@ -66,7 +70,7 @@ def banner(judged: Judged, manifest: Manifest) -> Banner | None:
     document = judged.document
     titles, reasons = [], []
     if document.status in _ENDS:
-        title, reason = _ENDS[RunStatus(document.status)]
+        title, reason = _ENDED_BY_GOAL if manifest.missed_live else _ENDS[RunStatus(document.status)]
         titles.append(title)
         reasons.append(reason)
     if not document.validity.ok:
@@ -84,16 +88,19 @@ def lead(sentence: str) -> tuple[str, str]:
 
 
 def figures(document: VerdictDocument) -> list[Figure]:
-    """The key numbers: how many at once, where most waited, what became of all."""
+    """The key numbers, the one that the run is about first: how many at once, or of a steady load how fast."""
     verdict = document.verdict
     in_service = verdict.in_service
     if document.profile.is_steady:
         return [*_pace(document), *_fullest(verdict), *_left_figures(document)]
-    if in_service.ceiling is None:
-        first = Figure(value=f"\N{GREATER-THAN OR EQUAL TO} {in_service.peak:,}", words="at once, no ceiling seen")
-    else:
-        first = Figure(value=f"{in_service.ceiling:,}", words="at once, the ceiling")
-    return [first, *_fullest(verdict), *_outcome_figures(document)]
+    rest = [*_fullest(verdict), *_outcome_figures(document)]
+    if in_service.ceiling is not None:
+        return [Figure(value=f"{in_service.ceiling:,}", words="at once, the ceiling"), *rest]
+    if in_service.peak:
+        peak = f"\N{GREATER-THAN OR EQUAL TO} {in_service.peak:,}"
+        return [Figure(value=peak, words="at once, no ceiling seen"), *rest]
+    answered = next(figure for figure in rest if figure.words.startswith("answered of"))
+    return [answered, *(figure for figure in rest if figure is not answered)]
 
 
 def place_rows(document: VerdictDocument) -> list[PlaceRow]:

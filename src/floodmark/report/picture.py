@@ -1,6 +1,6 @@
 """What the waterline shows, ready to be drawn: its size, the thinned stack, the scale. Nothing is drawn here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
@@ -32,6 +32,10 @@ class Size:
     plot_px: float
     panel_px: float
     chart_px: float
+
+    def named(self, name: str) -> "Size":
+        """The same for another picture on the same page: with ids of its own."""
+        return replace(self, prefix=self.prefix.replace(WIDE.prefix, name))
 
 
 WIDE = Size(prefix="waterline", width_px=960, left_px=56, plot_px=330, panel_px=46, chart_px=120)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from floodmark.core.suite import RowState, SuiteRow, SuiteTable
 from floodmark.report.live import BAR_CELLS, REDRAW_EVERY_S, LiveState, table
+from floodmark.report.live_drawing import joined
 from floodmark.report.live_region import LiveRegion
 from floodmark.report.suite_words import TITLES, name_words, note, result_words
 from floodmark.report.words import plural, printable
@@ -74,9 +75,11 @@ class SuiteLive(LiveRegion):
         if self._live is None:
             return
         self._shown_s = self._clock()
-        head = Text.assemble(self._head, (f"   {self._left_words()} left", "dim"))
-        cells = max(1, min(BAR_CELLS, self._console.width - 2))
-        parts: list[RenderableType] = [head] if state is None else [head, table(state, cells)]
+        cells, ascii_only = max(1, min(BAR_CELLS, self._console.width - 2)), self._console.options.ascii_only
+        head = joined([self._head, Text(f"{self._left_words()} left", style="dim")], cells)
+        parts: list[RenderableType] = [head]
+        if state is not None:
+            parts.append(table(state, cells, ascii_only=ascii_only))
         self._live.update(Group(*parts), refresh=True)
 
     def _line(self, words: str) -> None:

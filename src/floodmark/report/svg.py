@@ -38,15 +38,18 @@ def for_page(drawing: str, *, prefix: str, title: str, description: str) -> str:
     body = _FAMILY.sub("", _FONT.sub(_font, body))
     body = _PATH.sub(lambda path: _LONG_NUMBER.sub(_rounded, path.group()), body)
     for role in ROLES:
-        body = body.replace(role.drawn, role.css)
+        body = body.replace(role.mark, role.css)
     return _head(prefix, root.group(1), title, description) + body.strip() + "\n"
 
 
-def as_file(element: str, *, margin_px: int = 16) -> str:
-    """A drawing made `for_page` as a file of its own: on white paper, with a margin."""
+def as_file(element: str, *, margin_px: int = 16, dark: bool = False) -> str:
+    """A drawing made `for_page` as a file of its own: on white paper, or dark, with a margin."""
     left, top, width, height = (float(number) for number in _VIEW_BOX.findall(element)[0].split())
     paper = f"{left - margin_px:g} {top - margin_px:g} {width + 2 * margin_px:g} {height + 2 * margin_px:g}"
-    drawing = _VIEW_BOX.sub(f'viewBox="{paper}" style="background: {PAPER.light}"', element, count=1)
+    colour = PAPER.dark if dark else PAPER.light
+    drawing = _VIEW_BOX.sub(f'viewBox="{paper}" style="background: {colour}"', element, count=1)
+    for role in ROLES if dark else ():
+        drawing = drawing.replace(role.css, role.dark)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{drawing}'
 
 

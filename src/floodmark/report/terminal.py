@@ -22,12 +22,16 @@ from floodmark.report.measures import (
 from floodmark.report.memory_words import memory_words
 from floodmark.report.page import banner, model_words, outcome_words, place_rows
 from floodmark.report.step_rows import step_rows
+from floodmark.report.threshold_rows import threshold_rows, threshold_title
 from floodmark.report.words import count, kind_words, plural, printable, profile_words
 
 INDENT = (0, 0, 0, 2)
 BAR_CELLS = 36
 LEFT_TO_THE_PAGE = ("75 %", "95 %")
 """Percentiles that 80 columns have no room for."""
+
+ROOM_CELLS = {"99.9 %": 78, "mean": 70}
+"""Columns that narrower terminals have no room for either: a figure that is broken over two lines cannot be read."""
 
 
 class Bar:
@@ -57,6 +61,19 @@ def print_verdict(judged: Judged, manifest: Manifest, console: Console, *, folde
     console.print(Text(plain), soft_wrap=True)
 
 
+def print_sentence(judged: Judged, manifest: Manifest, console: Console) -> None:
+    """Prints the verdict's sentence on one line, and one per threshold that was missed; nothing where all were met.
+
+    Before it why the run does not count, where it does not.
+    """
+    shown = banner(judged, manifest)
+    words = judged.document.verdict.sentence
+    console.print(_text(f"{shown.title.upper()}. {words}" if shown else words), soft_wrap=True)
+    for row in threshold_rows(judged.document):
+        if not row.ok:
+            console.print(_text(f"{row.mark} {row.threshold}: {row.words}"), soft_wrap=True)
+
+
 def _print_all(judged: Judged, manifest: Manifest, console: Console, folder: str) -> None:
     document = judged.document
     _print_banner(judged, manifest, console)
@@ -72,9 +89,11 @@ def _print_all(judged: Judged, manifest: Manifest, console: Console, folder: str
         _print_block(console, "Lines, one behind the other" if inner else "Lines", _lines(document.verdict))
     if document.latency is not None:
         since = "sending" if document.profile.kind == "closed" else "planned release"
-        _print_block(console, f"How long an answer took, from its {since}", _latency(document))
+        _print_block(console, f"How long an answer took, from its {since}", _latency(document, console.width))
     console.print()
     console.print(_facts(document))
+    if document.thresholds:
+        _print_block(console, threshold_title(document), _thresholds(document))
     if document.verdict.failures:
         _print_block(console, "Failures", _failures(document.verdict))
     if document.verdict.advice:
@@ -128,8 +147,9 @@ def _facts(document: VerdictDocument) -> Table:
     return table
 
 
-def _latency(document: VerdictDocument) -> Table:
-    shown = [index for index, name in enumerate(PERCENTILE_COLUMNS) if name not in LEFT_TO_THE_PAGE]
+def _latency(document: VerdictDocument, cells: int) -> Table:
+    left = {*LEFT_TO_THE_PAGE, *(name for name, room_cells in ROOM_CELLS.items() if cells < room_cells)}
+    shown = [index for index, name in enumerate(PERCENTILE_COLUMNS) if name not in left]
     table = _columns(("", "left"), *((PERCENTILE_COLUMNS[index], "right") for index in shown))
     for name, times in latency_rows(document):
         words = percentile_words(times)
@@ -142,6 +162,13 @@ def _steps(document: VerdictDocument) -> Table:
     table = _columns(*((name, "right") for name in names), ("", "left"), ("folder", "left"))
     for row in step_rows(document):
         table.add_row(row.requests, row.ceiling, row.at_once, row.answered, row.result, _text(row.folder))
+    return table
+
+
+def _thresholds(document: VerdictDocument) -> Table:
+    table = _columns(("", "left"), ("threshold", "left"), ("found", "left"))
+    for row in threshold_rows(document):
+        table.add_row(Text(row.mark, style="green" if row.ok else "bold red"), _text(row.threshold), _text(row.words))
     return table
 
 
@@ -191,7 +218,8 @@ def _print_block(console: Console, title: str, table: Table) -> None:
 def _columns(*columns: tuple[str, str]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for name, justify in columns:
-        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+        is_number = justify == "right"
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
     return table
 
 

@@ -1,19 +1,16 @@
 """The waterline: how many requests were in each place over time, as one SVG. It judges nothing."""
 
 import dataclasses
-import io
 import math
-import warnings
-from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from floodmark.analysis.document import Judged
 from floodmark.core.places import Place
 from floodmark.report import series
-from floodmark.report.axes import entitle, make_axes, write
+from floodmark.report.axes import AXIS_PX, entitle, make_axes, name_time, write
+from floodmark.report.canvas import blank, svg_of
 from floodmark.report.chart_drawing import draw_chart
 from floodmark.report.colours import ESTIMATE, FILL, GAP, GRID, INK, INK_ON, MUTED, PAPER
 from floodmark.report.heading import draw_heading, heading
@@ -36,34 +33,25 @@ from floodmark.report.words import printable, short_words, waiting_place
 LABEL_PAD_PX = 8.0
 PANEL_GAP_PX = 6.0
 MAIN_GAP_PX = 14.0
-AXIS_PX = 44.0
-"""The room for the last panel's numbers and its name."""
-
 SEPARATOR_FROM_PX = 3.0
 """Bands lower than this keep all their height: a line between them would hide them."""
-
-_SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "floodmark", "hatch.linewidth": 1.1, "font.size": TEXT_PX}
 
 
 def draw_waterline(judged: Judged, *, size: Size = WIDE) -> str:
     """The picture as an SVG element: the same text for the same run, fit for a page in any colour scheme."""
-    with mpl.rc_context(), warnings.catch_warnings():
-        # A name may hold characters that the measuring font lacks; the reader's browser has its own fonts.
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        mpl.rcdefaults()
-        mpl.rcParams.update(_SETTINGS)
-        drawing = _draw(prepare(judged, size))
     document = judged.document
     return for_page(
-        drawing,
+        svg_of(lambda: make_waterline(judged, size)),
         prefix=size.prefix,
-        title=f"Where the requests were over time: {printable(judged.document.target)}",
+        title=f"Where the requests were over time: {printable(document.target)}",
         description=printable(f"{document.verdict.sentence} In the picture: {short_words(document)}."),
     )
 
 
-def _draw(picture: Picture) -> str:
-    size, panels = picture.size, _panels(picture)
+def make_waterline(judged: Judged, size: Size) -> Figure:
+    """The picture on a sheet, to be made by `floodmark.report.canvas`."""
+    picture = prepare(judged, size)
+    panels = _panels(picture)
     spots = _spots(picture)
     named = [band.place for band in picture.bands if band.occurs and band.place not in spots]
     head = heading(picture, unlabelled=[place for place in named if _peak(picture, place)])
@@ -72,8 +60,7 @@ def _draw(picture: Picture) -> str:
     title_px = LINE_PX if picture.charts else 0.0
     above_px = head.height_px + len(picture.charts) * chart_px + title_px
     height_px = above_px + picture.frame.height_px + MAIN_GAP_PX + len(panels) * panel_px + AXIS_PX
-    figure = Figure(figsize=(size.width_px / 72, height_px / 72), dpi=72)
-    figure.patch.set_alpha(0)
+    figure = blank(size.width_px, height_px)
     draw_heading(figure, picture, head, height_px)
     for number, chart in enumerate(picture.charts, start=1):
         draw_chart(figure, picture, chart, height_px - head.height_px - number * chart_px + MAIN_GAP_PX)
@@ -88,11 +75,8 @@ def _draw(picture: Picture) -> str:
     last = main
     for number, (name, values) in enumerate(panels.items(), start=1):
         last = _draw_panel(figure, picture, plot_bottom_px - MAIN_GAP_PX - number * panel_px, name, values)
-    last.tick_params(labelbottom=True)
-    last.set_xlabel("seconds since release", color=MUTED.drawn, fontsize=TEXT_PX, labelpad=6)
-    target = io.StringIO()
-    figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return target.getvalue()
+    name_time(last)
+    return figure
 
 
 def _peak(picture: Picture, place: Place) -> int | None:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+from burst_cases import BURST_CASES
 from judged_builder import GOOD_CHECKS, Server, document, simulate
 from steady_cases import STEADY_CASES
 
@@ -11,14 +12,13 @@ from floodmark.analysis.document import (
     Failure,
     Judged,
     Line,
-    Memory,
     Model,
-    RequestMemory,
     Timeline,
     Unit,
     Validity,
     WaitingPlace,
 )
+from floodmark.analysis.memory_records import Memory, RequestMemory
 from floodmark.core.places import Place
 
 
@@ -400,4 +400,5 @@ CASES: dict[str, Callable[[], Judged]] = {
     "ten-thousand": ten_thousand,
     "three": three,
     **STEADY_CASES,
+    **BURST_CASES,
 }

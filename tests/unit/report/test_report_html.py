@@ -135,11 +135,66 @@ def test_the_sentence_is_the_headline() -> None:
     assert "<h1>flask-dev-processes-10 handles 10 requests at once, each in a new process.</h1>" in html
 
 
+def test_no_number_of_the_headline_is_parted_from_its_unit() -> None:
+    assert "over 6\u00a0s" in page_of("closed").partition("<h1>")[2].partition("</h1>")[0]
+
+
 def test_the_key_numbers_stand_in_the_strip() -> None:
     html = page_of("failures")
     for words, value in (("at once, the ceiling", "300"), ("failed", "300"), ("answered of 1,000", "600")):
         assert f"<dt>{words}</dt><dd>{value}</dd>" in html
     assert "<dt>at once, no ceiling seen</dt><dd>\u2265 5,000</dd>" in page_of("ten-thousand")
+
+
+def test_the_one_number_that_a_run_is_about_is_big_and_stands_before_its_sentence() -> None:
+    for name, number in (("failures", "300"), ("ten-thousand", "\u2265 5,000"), ("closed", "387")):
+        html = page_of(name)
+        assert f"<dd>{number}</dd></dl>\n<div>\n<h1>" in html.partition('class="hero')[2]
+
+
+def test_the_number_of_a_run_that_does_not_count_is_struck_out() -> None:
+    assert 'class="hero doubtful"' in page_of("invalid")
+    assert "doubtful" not in page_of("failures").partition("</style>")[2]
+
+
+def test_a_run_without_an_answer_and_without_anyone_in_service_has_no_number_at_once() -> None:
+    judged = fastapi_sync()
+    in_service = dataclasses.replace(judged.document.verdict.in_service, peak=0, ceiling=None)
+    verdict = dataclasses.replace(judged.document.verdict, in_service=in_service)
+    document = dataclasses.replace(judged.document, verdict=verdict, outcomes={"answered": 0, "refused": 1000})
+    html = rendered(dataclasses.replace(judged, document=document))
+    assert "<dt>answered of 1,000</dt><dd>0</dd></dl>" in html
+    assert html.count("<dt>answered of 1,000</dt>") == 1
+
+
+def test_thresholds_stand_before_the_waterline_the_missed_ones_first() -> None:
+    text = " ".join(Page(page_of("burst-thresholds")).text.split())
+    assert "1 of 2 met" in text
+    assert text.index("p(95)<200") < text.index("ceiling >= 40") < text.index("Where the requests were")
+    assert 'id="thresholds"' not in page_of("failures")
+
+
+def test_answers_in_one_piece_have_one_row_for_first_and_last_byte() -> None:
+    text = " ".join(Page(page_of("burst-thresholds")).text.split())
+    assert "to the first and last byte" in text
+    assert "came in one piece" in text
+    text = " ".join(Page(page_of("burst-failures")).text.split())
+    assert "to the last byte to the first byte connecting alone" in text
+    assert "came in one piece" not in text
+
+
+def test_failures_are_counted_by_side_and_drawn_over_time() -> None:
+    html = page_of("burst-failures")
+    assert "48 failed: 47 by the target's doing, 1 by the generator's." in " ".join(Page(html).text.split())
+    assert 'id="failures"' in html
+    assert 'id="failures-narrow"' in html
+    assert 'id="failures"' not in page_of("burst-thresholds")
+
+
+def test_the_command_can_be_copied_into_a_shell() -> None:
+    judged = fastapi_sync()
+    manifest = manifest_for(judged, command=("floodmark", "run", "--url", "http://h/?a=1&b=2 3"))
+    assert "floodmark run --url 'http://h/?a=1&b=2 3'" in Page(render_html(judged, manifest)).text
 
 
 def test_whether_the_estimates_agree_is_said_once() -> None:

@@ -9,8 +9,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from floodmark.analysis.document import Judged, VerdictDocument
+from floodmark.analysis.steady_sentence import seconds_words
 from floodmark.core.codec import from_plain
-from floodmark.report.terminal import print_verdict
+from floodmark.report.measures import latency_rows
+from floodmark.report.page import place_rows
+from floodmark.report.terminal import print_sentence, print_verdict
 from floodmark.report.verdict_json import to_json
 
 
@@ -30,6 +33,29 @@ def test_no_line_in_a_file_is_wider_than_80_columns_or_ends_in_spaces(name: str)
     for line in printed(CASES[name]()).splitlines():
         assert cell_len(line) <= 80
         assert line == line.rstrip()
+
+
+@pytest.mark.parametrize("width", [60, 68, 76, 100, 200])
+@pytest.mark.parametrize("name", CASES)
+def test_no_line_is_wider_than_the_terminal_and_no_figure_is_broken(name: str, width: int) -> None:
+    judged = CASES[name]()
+    text = printed(judged, width=width)
+    assert max(map(cell_len, text.splitlines())) <= width
+    rows = [f" {row.peak} " for row in place_rows(judged.document)]
+    figures = [word for _, times in latency_rows(judged.document) for word in (times.p50_s, times.p99_s, times.max_s)]
+    for figure in (*rows, *map(seconds_words, figures)):
+        assert figure.strip() in text
+    assert "first and" not in text or "first and last byte" in text
+
+
+def test_a_quiet_verdict_is_one_line_and_says_first_why_it_does_not_count() -> None:
+    file = io.StringIO()
+    for judged in (fastapi_sync(), invalid(), interrupted()):
+        print_sentence(judged, manifest_for(judged), Console(file=file, width=40))
+    fine, bad, cut = file.getvalue().splitlines()
+    assert fine == fastapi_sync().document.verdict.sentence
+    assert bad == f"NOT VALID. {invalid().document.verdict.sentence}"
+    assert cut.startswith("INTERRUPTED. flask-gunicorn-sync-4")
 
 
 def test_a_file_gets_no_escape_code_and_a_terminal_gets_colour() -> None:

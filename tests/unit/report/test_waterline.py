@@ -48,7 +48,7 @@ def test_the_drawing_is_well_formed_named_and_follows_the_pages_colours(name: st
     assert root.get("aria-labelledby") == f"{size.prefix}-title {size.prefix}-desc"
     assert judged.document.target in (root.findtext(f"{SVG}title") or "")
     assert (root.findtext(f"{SVG}desc") or "").startswith(judged.document.verdict.sentence)
-    assert not any(role.drawn in svg for role in ROLES)
+    assert not any(role.mark in svg for role in ROLES)
     assert "DejaVu" not in svg
     assert all(element.get("id", size.prefix).startswith(size.prefix) for element in root.iter())
 
