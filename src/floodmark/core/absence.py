@@ -8,7 +8,8 @@ class Absence:
     """From when until when, on the master's clock. `until_s` None: it did not come back.
 
     `restarted`: another process came in its place, and what the one before had not sent is gone. `left`: it said
-    goodbye, and has sent what it could. `rested`: it had given up waiting, and was told to watch again.
+    goodbye, and has sent what it could. `rested`: it had given up waiting, and was told to watch again. `rebooted`: its
+    host was started again in that time, and with the agent everything else there had ended.
     """
 
     agent: str
@@ -17,10 +18,14 @@ class Absence:
     restarted: bool = False
     left: bool = False
     rested: bool = False
+    rebooted: bool = False
 
     def words(self, fired_s: float | None) -> str:
         """One sentence, with times as seconds after the release at `fired_s`."""
         since = _moment(self.from_s, fired_s)
+        if self.rebooted:
+            end = "on" if self.until_s is None else f"until {_moment(self.until_s, fired_s)}"
+            return f"the host of agent {self.agent} was restarted: nothing was measured from {since} {end}"
         if self.until_s is None:
             return f"agent {self.agent} {'left' if self.left else 'was lost'} {since}, and did not come back"
         until = _moment(self.until_s, fired_s)

@@ -5,6 +5,8 @@ import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
+from floodmark.core.system import usable_cores
+
 
 def host_facts() -> dict[str, str]:
     """The machine this process runs on: kernel and processor kind."""
@@ -14,7 +16,7 @@ def host_facts() -> dict[str, str]:
 def machine_facts() -> dict[str, str]:
     """How much of it there is: cores that this process may use, and memory."""
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {"cores": str(len(os.sched_getaffinity(0))), "memory": f"{memory_bytes / 2**30:.0f} GiB"}
+    return {"cores": str(usable_cores()), "memory": f"{memory_bytes / 2**30:.0f} GiB"}
 
 
 def versions_of(distributions: Iterable[str]) -> dict[str, str]:

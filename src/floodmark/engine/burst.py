@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from math import ceil
-from select import EPOLLET, EPOLLIN, EPOLLRDHUP
 from time import monotonic
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from floodmark.engine.check import AnswerCheck
 from floodmark.engine.connection import ANY_EVENT, Connection
 from floodmark.engine.counts import Counts
 from floodmark.engine.dial import Dial
+from floodmark.engine.epoll_events import EPOLLET, EPOLLIN, EPOLLRDHUP
 
 RELEASES_PER_STEP = 64
 """About 3 ms of opening connections, then events get their turn."""

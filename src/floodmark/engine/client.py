@@ -9,13 +9,13 @@ import select
 from collections.abc import Callable
 from itertools import count
 from math import inf
-from select import EPOLLET
 from sys import maxsize
 from time import monotonic
 from typing import Protocol
 
 from floodmark.engine.burst import EVENTS_PER_STEP, Epoll
 from floodmark.engine.connection import ANY_EVENT
+from floodmark.engine.epoll_events import EPOLLET
 from floodmark.engine.known_heads import KnownHeads
 from floodmark.engine.line import Line
 from floodmark.engine.route import Route

@@ -4,7 +4,6 @@ import errno
 import os
 from _socket import socket  # the kernel's own: gevent's patched one would wait behind our back
 from collections.abc import Callable
-from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from ssl import SSLError
 
 from floodmark.core.evidence import HandlerEvidence, parse_server_timing
@@ -12,6 +11,7 @@ from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
 from floodmark.engine.check import AnswerCheck
 from floodmark.engine.dial import Dial
+from floodmark.engine.epoll_events import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from floodmark.engine.failure import AFTER_ESTABLISHED, outcome_of
 from floodmark.engine.response import MalformedResponseError, ResponseParser
 from floodmark.engine.tls import TlsSocket, words_of

@@ -1,9 +1,10 @@
 """How a connection begins: to where, from which address and port, over TLS or not. One attempt; nothing is sent."""
 
 import errno
+import socket as constants
 from _socket import socket  # the kernel's own: gevent's patched one would wait behind our back
 from dataclasses import dataclass
-from socket import AF_INET6, IPPROTO_IP, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM
+from socket import AF_INET6, IPPROTO_IP, SOCK_STREAM
 from ssl import SSLContext
 from sys import byteorder
 
@@ -17,7 +18,8 @@ IP_BIND_ADDRESS_NO_PORT = 24
 IP_LOCAL_PORT_RANGE = 51
 """Linux 6.3 (ip(7)): a port range that can only narrow the host's; IPv6 sockets take it, too."""
 
-_TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
+# Other systems have no such flags (socket(2)); there this is imported by who steers a load, and opens nothing.
+_TYPE = SOCK_STREAM | getattr(constants, "SOCK_NONBLOCK", 0) | getattr(constants, "SOCK_CLOEXEC", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,12 @@ import os
 from _socket import socket  # the kernel's own: gevent's patched one would wait behind our back
 from collections.abc import Callable
 from math import inf
-from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLRDHUP
 from ssl import SSLError
 from typing import Protocol
 
 from floodmark.core.outcomes import Outcome
 from floodmark.engine.connection import ANY_EVENT, READ_BYTES, READS_PER_TURN
+from floodmark.engine.epoll_events import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLRDHUP
 from floodmark.engine.exchange import Exchange
 from floodmark.engine.failure import AFTER_ESTABLISHED, outcome_of
 from floodmark.engine.known_heads import END, END_BYTES, KnownHeads, head_of

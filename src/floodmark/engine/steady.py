@@ -9,7 +9,6 @@ from _socket import socket
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
-from select import EPOLLERR, EPOLLET, EPOLLHUP, EPOLLRDHUP
 from time import monotonic
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from floodmark.engine.client import ClientEpoll
 from floodmark.engine.connection import ANY_EVENT, READ_BYTES
 from floodmark.engine.counts import Counts
 from floodmark.engine.dial import Dial
+from floodmark.engine.epoll_events import EPOLLERR, EPOLLET, EPOLLHUP, EPOLLRDHUP
 from floodmark.engine.exchange import Exchange
 from floodmark.engine.hit_sample import HitSample, Reservoir
 from floodmark.engine.known_answers import LONGEST_ANSWER_BYTES, KnownAnswers
