@@ -1,28 +1,34 @@
 """What the agent may spend of one core, and when a beat and a dump of all connections are worth it. It reads nothing.
 
-Of the budget, 70 % are earned as time goes by; the rest is in hand, a minute's worth of it, all there at first. So no
-minute sees more spent than its budget. A dump may begin when the time since the one before, times what is in hand,
-comes to its cost times 5 s while the target is at work, times 50 s while nothing about it changes. What is saved in
-quiet times is thus there when a load is released.
+Of the budget, 70 % are earned as time goes by; the rest is in hand, half a minute's worth of it, all there at first. So
+no time of half a minute or more sees more spent than its budget, the idle loop included: what counts is the CPU time of
+the whole process. What its start took is paid back, too, a tenth of what is earned at a time.
 
-A beat may begin when the same comes to its own cost times 5 s. Both thus draw on what is in hand in proportion to it,
+A dump may begin when the time since the one
+before, times what is in hand, comes to its cost times 3 s while the target is at work, times 50 s while nothing about
+it changes. What is saved in quiet times is thus there when a load is released.
+
+A beat may begin when the same comes to its own cost times 3 s. Both thus draw on what is in hand in proportion to it,
 whatever they cost: where both are dear and the target is at work, half of what is earned goes to dumps and half to
 beats, and both come evenly, the more seldom the less there is. Neither starves the other.
 """
 
 from collections.abc import Callable
 
-WINDOW_S = 60.0
-"""The budget holds over any time as long as this."""
+WINDOW_S = 30.0
+"""The budget holds over any time as long as this, or longer: a shorter run is over before it matters."""
 EARNED_SHARE = 0.7
 """Of the budget; the rest is kept in hand, for a whole window."""
-ACTIVE_S, QUIET_S = 5.0, 50.0
+START_SHARE = 0.1
+"""Of what is earned: so much of it pays back what the agent's own start took, until that is paid. A larger part would
+leave too little for dumps on a host that is so busy that all of it takes twice its time."""
+ACTIVE_S, QUIET_S = 3.0, 50.0
 """How long what is in hand would last at the pace of the moment, the target at work or quiet."""
-BEAT_S = 5.0
-"""The same for beats: with usual ones (0.4 ms) each of the grid is had until there are 40 ms in hand."""
+BEAT_S = 3.0
+"""The same for beats: with usual ones (0.4 ms) each of the grid is had until there are 24 ms in hand."""
 BEATS_PART = ACTIVE_S / (ACTIVE_S + BEAT_S)
 """Of what is earned, for beats; the rest is for dumps."""
-PLENTY_SHARE, PLENTY_EVERY_S = 0.4, 0.5
+PLENTY_SHARE, PLENTY_EVERY_S = 0.25, 0.5
 """With this much of what can be in hand, a quiet target is counted this often too: requests that are held for some
 seconds change nothing that is cheap to see, and are what the load is about."""
 AWAKE_S = 2.0
@@ -38,22 +44,27 @@ listing of threads, a look for new processes) is not to make a gap."""
 class Budget:
     """CPU seconds in hand. `cpu_clock` is the CPU time of the process, all of its threads."""
 
-    def __init__(self, share: float, *, clock: Callable[[], float], cpu_clock: Callable[[], float]) -> None:
-        """`share` of one core: 0.02 is 2 %."""
+    def __init__(
+        self, share: float, *, clock: Callable[[], float], cpu_clock: Callable[[], float], spent_s: float = 0.0
+    ) -> None:
+        """`share` of one core: 0.02 is 2 %. `spent_s`: what the process has used by now; its start is paid for."""
         self.share = share
         self._clock = clock
         self.cpu_clock = cpu_clock
         self.earned_per_s = EARNED_SHARE * share
         self.most_s = (1 - EARNED_SHARE) * share * WINDOW_S
         self._saved_s = self.most_s
+        self._owed_s, self._paid_per_s = spent_s, START_SHARE * self.earned_per_s
         self._at_s, self._used_s = clock(), cpu_clock()
 
     def in_hand_s(self) -> float:
         """What may be spent; negative where more has been than was there."""
         now_s, used_s = self._clock(), self.cpu_clock()
         earned_s = self.earned_per_s * (now_s - self._at_s)
+        paid_s = min(self._paid_per_s * (now_s - self._at_s), self._owed_s)
+        self._owed_s -= paid_s
         # Debts are forgotten beyond a window's worth: they could not be paid back in time to matter.
-        saved_s = max(self._saved_s + earned_s - (used_s - self._used_s), -self.most_s)
+        saved_s = max(self._saved_s + earned_s - paid_s - (used_s - self._used_s), -self.most_s)
         self._saved_s = min(saved_s, self.most_s)
         self._at_s, self._used_s = now_s, used_s
         return self._saved_s

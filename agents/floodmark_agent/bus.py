@@ -6,8 +6,8 @@ than it is told to, and reconnecting is ZeroMQ's own.
 
 import contextlib
 import logging
+import os
 import struct
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -55,11 +55,13 @@ class Bus:
 
     def __init__(self, host: str, port: int, *, clock: Callable[[], float], keys: NodeKeys | None = None) -> None:
         """Begins to connect; without `keys` the bus is plain. Raises `UsageError` where the address cannot be one."""
-        self.identity = f"floodmark-agent_{uuid.uuid4().hex}"
+        self.identity = f"floodmark-agent_{os.urandom(16).hex()}"
         self._clock = clock
         self._context = zmq.Context()
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         self._configure(keys)
+        self._incoming = zmq.Poller()  # kept: to make one for each wait takes as long as the wait's own system calls
+        self._incoming.register(self._socket, zmq.POLLIN)
         self._monitor: zmq.Socket[bytes] = self._socket.get_monitor_socket(
             sum(_REFUSALS) | zmq.EVENT_HANDSHAKE_SUCCEEDED
         )
@@ -75,7 +77,7 @@ class Bus:
     def receive(self, timeout_s: float) -> Incoming | None:
         """The next message; None where none came in time, or one came that is not as the bus' messages are."""
         # Rounded up: a wait that ends just before its time would be done again with no time left, many times over.
-        if not self._socket.poll(int(max(timeout_s, 0.0) * 1000 + 0.999)):
+        if not self._incoming.poll(int(max(timeout_s, 0.0) * 1000 + 0.999)):
             return None
         frames = self._socket.recv_multipart(zmq.NOBLOCK)
         received_s = self._clock()

@@ -1,7 +1,6 @@
 """The command ``floodmark-agent``: words on the command line to a running agent. It reads no kernel file itself."""
 
 import gc
-import importlib.metadata
 import json
 import logging
 import os
@@ -9,26 +8,30 @@ import signal
 import socket
 import sys
 import time
-import uuid
 from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from floodmark import __version__
 from floodmark.core.bus_keys import AGENT, read_node_keys
 from floodmark.core.codec import to_plain
 from floodmark.core.errors import FloodmarkError, TargetError
 from floodmark.core.loopback import is_loopback
 from floodmark.core.messages import WIRE_VERSION, Hello
 from floodmark.core.sample import Sample
+from floodmark.core.system import prove_linux
 from floodmark_agent.budget import Budget, DumpPace
 from floodmark_agent.finder import Watch
 from floodmark_agent.options import Options, parse
+from floodmark_agent.proc import read_text
 from floodmark_agent.sampler import Reader, Sampler
 
 if TYPE_CHECKING:
     from floodmark_agent.metrics import Metrics
 
 _LOG = logging.getLogger(__name__)
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+"""Another one after each start of the host (random(4)); also of a container that is started as a host is."""
 _ONCE_BEAT_S = 1.0
 # How soon a signal to stop is seen where there is no bus to wait on.
 _WAIT_S = 0.1
@@ -39,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(arguments)
         _begin_log(verbose=options.verbose)
+        prove_linux("the agent", "start it on the server's own host, which must run Linux")
         if options.once:
             _print_once(options)
         else:
@@ -120,7 +124,12 @@ def _report(options: Options, master: tuple[str, int], stop: "_Stop", metrics: "
             link=link,
             hello=_hello(options),
             open_target=lambda port: _open(options, port),
-            budget=Budget(options.budget_share, clock=time.monotonic, cpu_clock=time.process_time),
+            budget=Budget(
+                options.budget_share,
+                clock=time.monotonic,
+                cpu_clock=time.process_time,
+                spent_s=time.process_time(),
+            ),
             clock=time.monotonic,
             tells_commands=options.tells_commands,
             on_sample=None if metrics is None else metrics.note_sample,
@@ -138,15 +147,15 @@ def _words(options: Options) -> str:
 
 
 def _hello(options: Options) -> Hello:
-    version = importlib.metadata.version("floodmark")
     host = socket.gethostname()
     return Hello(
         wire=WIRE_VERSION,
         name=options.name,
         host=host,
         pid=os.getpid(),
-        version=version,
-        process=uuid.uuid4().hex,
+        version=__version__,
+        process=os.urandom(16).hex(),  # neither uuid nor importlib.metadata: to import them takes longer than all else
+        boot=(read_text(BOOT_ID) or "").strip(),
     )
 
 

@@ -41,6 +41,9 @@ _STATE, _PORT = HEADER.size + 1, HEADER.size + 4
 _RQUEUE, _WQUEUE, _INODE = HEADER.size + 56, HEADER.size + 60, HEADER.size + 68
 _ROW_BYTES = HEADER.size + 72
 _IDENTITY = slice(4, 52)
+
+_TALLY_BYTES = 256 << 10
+"""So much of an answer is counted at a time: eight of the kernel's datagrams, and little beside the agent's memory."""
 # family, state, source port, source address, rqueue, wqueue, inode
 _LISTEN_ROW = struct.Struct("=BBxxHxx16s32xII4xI")
 
@@ -150,7 +153,7 @@ def parse_listeners(answer: Iterable[Rows]) -> Iterator[TcpListener]:
 
 
 class Tally:
-    """Counts the connections of each port from the rows of a dump, by columns: a step of Python per datagram, not row.
+    """Counts the connections of each port from the rows of a dump, by columns: a step of Python per some thousand rows.
 
     A row of a port that was not asked for, or one that is cut short, raises `WireError`.
     """
@@ -158,12 +161,24 @@ class Tally:
     def __init__(self, ports: Sequence[int]) -> None:
         self._ports = tuple(ports)
         self._keys = {port: bytearray() for port in ports}
+        self._waiting: dict[int, list[bytes]] = {}  # by stride
+        self._waiting_bytes = 0
 
     def add(self, rows: Rows) -> None:
         """Takes some rows in."""
         if rows.stride < _ROW_BYTES:
             raise WireError(f"sock_diag: TCP rows of {rows.stride} bytes, {_ROW_BYTES} are needed")
-        data, stride = rows.data, rows.stride
+        self._waiting.setdefault(rows.stride, []).append(rows.data)
+        self._waiting_bytes += len(rows.data)
+        if self._waiting_bytes >= _TALLY_BYTES:
+            self._take()
+
+    def _take(self) -> None:
+        for stride, parts in self._waiting.items():
+            self._take_alike(b"".join(parts), stride)
+        self._waiting, self._waiting_bytes = {}, 0
+
+    def _take_alike(self, data: bytes, stride: int) -> None:
         high, low, keys = data[_PORT::stride], data[_PORT + 1 :: stride], _row_keys(data, stride)
         if high.count(high[:1]) == low.count(low[:1]) == len(keys):
             self._of(high[0] << 8 | low[0]).extend(keys)
@@ -173,6 +188,7 @@ class Tally:
 
     def counts(self) -> tuple[ConnectionCounts, ...]:
         """The counts of each port, in the order asked."""
+        self._take()
         return tuple(_count(port, self._keys[port]) for port in self._ports)
 
     def _of(self, port: int) -> bytearray:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from floodmark.core.bus_keys import KEYS_VARIABLE
 from floodmark.core.errors import UsageError
+from floodmark.core.messages import NAME_CHARACTERS
 from floodmark_agent.inet_diag import MAX_PORTS
 from floodmark_agent.selector import Selector
 
@@ -17,6 +18,8 @@ _PORT_MAX = 65535
 MARK_VARIABLE = "FLOODMARK_RUN"
 """What Floodmark sets in the environment of all that it starts (floodmark_deploy/shell.py)."""
 BUDGET_PERCENT = 2.0
+NAME_SHOWN = 40
+"""Of a name that will not do, in the error."""
 
 _DESCRIPTION = """\
 Watches one server from its own host: reads from the kernel how many connections wait in the accept queue, are accepted
@@ -79,7 +82,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
         master=None if words.master is None else parse_address("--master", words.master),
         metrics=None if words.metrics is None else parse_address("--metrics", words.metrics),
         selector=selector,
-        name=words.name or f"{socket.gethostname()}:{_target_name(selector)}",
+        name=_name(words.name, selector),
         budget_share=_budget(words.cpu_budget),
         tells_commands=not words.no_commands,
         keys=Path(words.keys) if words.keys else None,
@@ -120,6 +123,17 @@ def _selector(words: argparse.Namespace) -> Selector:
     if not (ports or selector.names_processes):
         raise UsageError("say which server: --port, --pid, --unit, --command or --mark")
     return selector
+
+
+def _name(given: str | None, selector: Selector) -> str:
+    """What the agent is called. Raises `UsageError`: a master drops every word of one whose name is none for a log."""
+    if not given:
+        name = f"{socket.gethostname()}:{_target_name(selector)}"
+        return "".join(character if character.isprintable() else "?" for character in name)[:NAME_CHARACTERS]
+    if given.isprintable() and len(given) <= NAME_CHARACTERS:
+        return given
+    shown = ascii(given[:NAME_SHOWN]) + "..." * (len(given) > NAME_SHOWN)
+    raise UsageError(f"--name {shown}: give printable text of {NAME_CHARACTERS} characters at the most")
 
 
 def _target_name(selector: Selector) -> str:
@@ -198,7 +212,7 @@ def parser() -> argparse.ArgumentParser:
         type=float,
         default=BUDGET_PERCENT,
         metavar="PERCENT",
-        help="what the agent may take of one core, over any minute (default: %(default)g)",
+        help="what the agent may take of one core, over any half minute or more (default: %(default)g)",
     )
     add(
         "--no-commands",

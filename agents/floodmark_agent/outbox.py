@@ -19,7 +19,7 @@ class Outbox:
         self._peak: Sample | None = None
 
     def __len__(self) -> int:
-        return len(self.samples())
+        return len({one.sequence for one in (self._newest, self._counted, self._peak) if one is not None})
 
     def note(self, sample: Sample) -> None:
         """Notes the next sample."""

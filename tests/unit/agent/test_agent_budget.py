@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from floodmark_agent.budget import WINDOW_S, Budget, DumpPace
+from floodmark_agent.budget import EARNED_SHARE, WINDOW_S, Budget, DumpPace
 
 SHARE = 0.02
 BEAT_S = 0.05
@@ -59,8 +59,8 @@ def test_ten_thousand_connections_are_counted_often_at_first_and_seldom_later() 
     dumps = host.run(60.0, dump_s=0.008)
 
     begin_s = dumps[0]
-    assert max(gaps([at_s for at_s in dumps if at_s < begin_s + 2])) < 0.22
-    assert max(gaps([at_s for at_s in dumps if at_s < begin_s + 5])) < 0.36
+    assert max(gaps([at_s for at_s in dumps if at_s < begin_s + 2])) < 0.28
+    assert max(gaps([at_s for at_s in dumps if at_s < begin_s + 5])) < 0.5
     assert min(gaps([at_s for at_s in dumps if at_s > begin_s + 40])) > 0.5
     assert max(gaps(dumps)) < 2.0
 
@@ -80,14 +80,14 @@ def test_a_quiet_target_leaves_something_in_hand_and_one_at_work_does_not() -> N
     for host, is_busy in ((quiet, False), (busy, True)):
         host.run(60.0, dump_s=0.008, busy=is_busy)
 
-    assert quiet.budget.in_hand_s() > 3 * busy.budget.in_hand_s()
+    assert quiet.budget.in_hand_s() > 2 * busy.budget.in_hand_s()
 
 
 def test_requests_that_are_held_and_change_nothing_are_counted_twice_a_second_at_first() -> None:
     host = Host()
     dumps = host.run(10.0, dump_s=0.008, busy=False)
 
-    assert max(gaps(dumps)) < 0.6
+    assert max(gaps(dumps)) < 0.9
 
 
 def test_a_mark_makes_the_next_dump_due_at_once() -> None:
@@ -144,10 +144,10 @@ def test_beats_that_cost_many_times_the_budget_leave_dumps_their_half() -> None:
 
     dumps = host.run(120.0, dump_s=0.010, glance_s=0.004)
 
-    # 10 ms of half of 14 ms a second are 1.4 s; and dumps fall on beats, 0.6 s apart by the same rule.
-    assert max(gaps(dumps)) < 2.1
+    # 10 ms of half of 12 ms a second are 1.7 s; and dumps fall on beats, 0.6 s apart by the same rule.
+    assert max(gaps(dumps)) < 2.3
     settled = [at_s for at_s in dumps if at_s > dumps[0] + 60]
-    assert 0.010 * len(settled) > 0.4 * (0.7 * SHARE * 60)
+    assert 0.010 * len(settled) > 0.4 * (EARNED_SHARE * SHARE * 60)
 
 
 def test_beats_dearer_than_any_that_are_usual_leave_dumps_something_too() -> None:
@@ -164,7 +164,7 @@ def test_beats_that_are_skipped_are_skipped_evenly() -> None:
     host.run(120.0, dump_s=0.010, glance_s=0.002)
 
     began_s = host.beats[0]
-    assert max(gaps([at_s for at_s in host.beats if at_s < began_s + 2])) < 1.5 * BEAT_S
+    assert max(gaps([at_s for at_s in host.beats if at_s < began_s + 1])) < 2.5 * BEAT_S
     assert max(gaps([at_s for at_s in host.beats if at_s > began_s + 60])) < 0.4
 
 
@@ -176,7 +176,7 @@ def test_one_dear_beat_makes_no_gap() -> None:
     host.run(10.0, dump_s=0.008)
 
     assert 0.02 in {cost_s for _, cost_s in host.spent}
-    assert max(gaps(host.beats)) < 0.3
+    assert max(gaps(host.beats)) < 0.4
 
 
 def test_an_agent_in_debt_has_a_beat_every_second_and_a_mark_has_one_at_once() -> None:
@@ -195,7 +195,9 @@ def test_an_agent_in_debt_has_a_beat_every_second_and_a_mark_has_one_at_once() -
     st.floats(0.005, 0.2),
     st.lists(st.tuples(st.floats(0.1, 60.0), st.floats(0.0001, 0.08), st.booleans()), min_size=1, max_size=6),
 )
-def test_no_minute_sees_more_spent_than_its_budget(share: float, spells: list[tuple[float, float, bool]]) -> None:
+def test_no_half_minute_or_longer_sees_more_spent_than_its_budget(
+    share: float, spells: list[tuple[float, float, bool]]
+) -> None:
     host = Host(share)
     for duration_s, dump_s, busy in spells:
         host.run(duration_s, dump_s=dump_s, busy=busy)
@@ -203,4 +205,28 @@ def test_no_minute_sees_more_spent_than_its_budget(share: float, spells: list[tu
     # A dump is begun while there is something in hand, and may cost more than that; the first is made in any case.
     one_too_many_s = 2 * (0.08 + 0.0004)
     for begin_s, _ in host.spent[::50]:
-        assert host.spent_between(begin_s, begin_s + WINDOW_S) <= share * WINDOW_S + one_too_many_s
+        for window_s in (WINDOW_S, 1.3 * WINDOW_S, 3 * WINDOW_S):
+            assert host.spent_between(begin_s, begin_s + window_s) <= share * window_s + one_too_many_s
+
+
+def test_what_the_agents_start_took_is_paid_back_in_its_first_minute() -> None:
+    host, start_s, first_s = Host(), 0.12, 45.0
+    host.budget = Budget(SHARE, clock=lambda: host.now_s, cpu_clock=lambda: host.used_s, spent_s=start_s)
+    host.pace = DumpPace(host.budget, clock=lambda: host.now_s)
+    began_s = host.now_s
+
+    dumps = host.run(first_s, dump_s=0.008)
+
+    assert start_s + host.spent_between(began_s, began_s + first_s) <= SHARE * first_s
+    # All that is in hand is there at first, when a load begins.
+    assert max(gaps([at_s for at_s in dumps if at_s < began_s + 2])) < 0.28
+
+
+def test_a_loop_that_costs_something_between_beats_is_paid_for_too() -> None:
+    host = Host()
+    began_s, used_s = host.now_s, host.used_s
+    while host.now_s < began_s + 40:
+        host.used_s += 0.0003  # 6 ms a second, that nobody has measured apart
+        host.run(BEAT_S, dump_s=0.009)
+
+    assert host.used_s - used_s <= SHARE * (host.now_s - began_s)

@@ -53,6 +53,29 @@ def test_the_name_is_the_host_and_the_port_where_none_is_given() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\nb", r"'a\\nb'"),
+        ("\x1b[31mred", r"'\\x1b\[31mred'"),
+        ("\u202eweb", r"'\\u202eweb'"),
+        ("x" * 101, "'x{40}'\\.\\.\\."),
+    ],
+)
+def test_a_name_that_is_none_for_a_log_is_refused_in_one_line(name: str, shown: str) -> None:
+    words = f"^--name {shown}: give printable text of 100 characters at the most$"
+    with pytest.raises(UsageError, match=words) as caught:
+        parse(["--once", "--port", "8000", "--name", name])
+    assert str(caught.value).isprintable()
+
+
+def test_a_name_may_be_long_and_in_any_language_and_one_made_up_here_is_always_taken() -> None:
+    assert parse(["--once", "--port", "8000", "--name", "ü" * 100]).name == "ü" * 100
+    made = parse(["--once", "--command", "a\n" + "x" * 200]).name
+    assert made.isprintable()
+    assert len(made) == 100
+
+
+@pytest.mark.parametrize(
     ("text", "address"),
     [("localhost:5557", ("localhost", 5557)), ("[::1]:1", ("::1", 1)), ("a.b.c:65535", ("a.b.c", 65535))],
 )
