@@ -7,6 +7,8 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 READY := .venv/.ready
 ZOO := .venv/.zoo-ready
 ZOO_PACKAGES := golang-go iproute2 libnginx-mod-http-lua nginx-light
+BROWSER := .venv/.browser-ready
+BROWSER_PACKAGES := chromium
 LAB := .venv/.lab-ready
 LAB_PACKAGES := systemd-container debootstrap iproute2 openssh-client
 
@@ -22,7 +24,7 @@ demo: $(READY) ## set up, then flood one server and say what it does (under a mi
 lab: $(READY) $(LAB) ## several hosts on this machine: a master, two workers, a target (Linux, root)
 	$(SUDO) .venv/bin/floodmark lab up
 
-test: $(READY) $(ZOO) $(LAB) ## set up, then run all tests
+test: $(READY) $(ZOO) $(BROWSER) $(LAB) ## set up, then run all tests
 	.venv/bin/pytest -n 3 --dist loadfile
 
 check: $(READY) ## formatter, linter, types, import contracts, playbooks
@@ -53,6 +55,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	.venv/bin/python -m compileall -q src agents deploy locustfiles
 	@touch $@
 
 # What pip does not bring: Go, nginx with Lua, and `ip` for a test of a network that is cut. Where it cannot be installed
@@ -66,6 +69,15 @@ $(ZOO): $(READY)
 			apt-get install -y -qq --no-install-recommends $(ZOO_PACKAGES); \
 		if test -z "$$had" && test -d /run/systemd/system; then $(SUDO) systemctl disable --now --quiet nginx; fi; \
 	else echo "not installed, their targets are skipped: apt-get install $(ZOO_PACKAGES)" >&2; fi >/dev/null
+	@touch $@
+
+# The browser that the web UI's tests look with. Where it cannot be installed they are skipped, with the reason.
+$(BROWSER): $(READY)
+	@if command -v chromium; then :; \
+	elif command -v apt-get && { test "$$(id -u)" = 0 || sudo -n true; } 2>/dev/null; then \
+		echo "installing $(BROWSER_PACKAGES)" >&2; $(SUDO) apt-get update -qq && \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(BROWSER_PACKAGES); \
+	else echo "not installed, the web UI is not looked at: apt-get install $(BROWSER_PACKAGES)" >&2; fi >/dev/null
 	@touch $@
 
 # What the lab's hosts are made with. Where it cannot be installed the lab's tests are skipped, with the reason.

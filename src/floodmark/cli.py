@@ -4,15 +4,16 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 import floodmark
-from floodmark import cli_cluster, cli_keys, cli_lab, cli_run, cli_suite, cli_wheelhouse
+from floodmark import cli_cluster, cli_exports, cli_keys, cli_lab, cli_run, cli_runs, cli_suite, cli_wheelhouse
 from floodmark.campaign.local import prove_sources
+from floodmark.campaign.suite_targets import read_zoo
 from floodmark.cli_checks import (
     usage_words,
 )
@@ -20,11 +21,12 @@ from floodmark.cli_help import GroupedCommand
 from floodmark.core.codec import to_plain
 from floodmark.core.errors import FloodmarkError, UsageError
 from floodmark.core.source import parse_sources
+from floodmark.core.system import prove_linux
 from floodmark_deploy.limits import LimitFinding, LoadPlan, check_limits
-from floodmark_deploy.zoo import availability, list_targets
+from floodmark_deploy.zoo import availability
 
 EXIT_CODES = """Exit codes: 0 measured and valid; 1 something failed, and the line says what; 2 usage; 3 the run is not
-valid; 130 interrupted."""
+valid; 99 it missed a threshold; 130 interrupted."""
 
 app = typer.Typer(
     help="How many requests does a web server handle at once, where do the others wait, and how does it fail?",
@@ -68,14 +70,16 @@ def _version(
 @app.command()
 def targets(as_json: JsonFlag = False) -> None:
     """Lists the servers that come with Floodmark (the zoo)."""
-    rows = [(spec, availability(spec)) for spec in list_targets()]
+    zoo = read_zoo()
+    rows = [(spec, availability(spec)) for spec in zoo.specs]
     if as_json:
-        listed = [
+        listed: list[dict[str, Any]] = [
             {"name": spec.name, "summary": spec.summary, "available": not missing, "missing": to_plain(missing)}
             for spec, missing in rows
         ]
+        listed += [{"name": name, "available": False, "problem": words} for name, words in zoo.unreadable.items()]
         print(json.dumps(listed, indent=2))
-        return
+        raise typer.Exit(1 if zoo.unreadable else 0)
     table = Table(box=None, pad_edge=False)
     for column in ("target", "what it is", "here"):
         table.add_column(column, overflow="fold")
@@ -83,6 +87,9 @@ def targets(as_json: JsonFlag = False) -> None:
         words = "; ".join(f"needs {item.name}: {item.remedy}" for item in missing) or "ready"
         table.add_row(spec.name, spec.summary, words)
     _out().print(table)
+    for name, problem in zoo.unreadable.items():
+        print(f"floodmark: target {name} cannot be read: {problem}", file=sys.stderr)
+    raise typer.Exit(1 if zoo.unreadable else 0)
 
 
 @app.command()
@@ -93,6 +100,7 @@ def doctor(
     as_json: JsonFlag = False,
 ) -> None:
     """Says what this machine lacks for 10,000 connections."""
+    prove_linux("a load", "`floodmark doctor` on the Linux hosts says what they lack")
     sources = parse_sources(source)
     prove_sources(sources)
     findings = check_limits(LoadPlan(connections=connections, workers=workers, sources=max(1, len(sources))))
@@ -114,6 +122,10 @@ def doctor(
 
 app.command(cls=GroupedCommand)(cli_run.run)
 app.command()(cli_run.report)
+app.command()(cli_runs.runs)
+app.command()(cli_runs.compare)
+app.command()(cli_runs.plot)
+app.command()(cli_exports.schema)
 app.command()(cli_suite.suite)
 app.command()(cli_keys.keys)
 app.command()(cli_wheelhouse.wheelhouse)

@@ -1,6 +1,7 @@
 """What the command line refuses before anything is started, in words of one kind. It starts nothing."""
 
-import os
+import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from floodmark.campaign.local import prove_local
 from floodmark.core.address import Address, parse_url
 from floodmark.core.errors import UsageError
+from floodmark.core.outputs import prove_file
 from floodmark.core.target import RequestSpec, TargetSpec, read_target
 from floodmark_deploy.zoo import find_target
 
@@ -26,20 +28,30 @@ def usage_words(error: Exception) -> str | None:
     if type(error).__name__ == "NoArgsIsHelpError":
         return words
     flags = getattr(getattr(error, "param", None), "opts", None)
-    for theirs, ours in _NUMBERS.items():
-        if flags and theirs in words:
-            return f"floodmark: {flags[0]}: {ours}"
+    if flags and (ours := number_words(words)) != words:
+        return f"floodmark: {flags[0]}: {ours}"
     return f"floodmark: {' '.join(words.split())}"
 
 
-def what_to_run(target: str, url: str, target_file: Path | None) -> tuple[TargetSpec | None, Address | None]:
-    """The target to start, or the address of a server that runs already. Raises `UsageError`."""
+def number_words(words: str) -> str:
+    """What the option parser says of a value, in our words where it is none of the numbers that are wanted."""
+    return next((ours for theirs, ours in _NUMBERS.items() if theirs in words), words)
+
+
+def what_to_run(
+    target: str, url: str, target_file: Path | None, *, elsewhere: bool = False
+) -> tuple[TargetSpec | None, Address | None]:
+    """The target to start, or the address of a server that runs already: here, unless it is `elsewhere`.
+
+    Raises `UsageError`.
+    """
     given = [words for words in (target, url, target_file) if words]
     if len(given) != 1:
         raise UsageError("say what to run, once: a TARGET of the zoo, or --url, or --target-file")
     if url:
         address = parse_url(url)
-        prove_local(address)
+        if not elsewhere:
+            prove_local(address)
         return None, address
     return (read_target(target_file) if target_file else find_target(target)), None
 
@@ -62,7 +74,7 @@ def prove_insecure(address: Address | None, *, insecure: bool) -> None:
         raise UsageError(f"--insecure: {where} is asked over http, without a certificate; leave it out")
 
 
-def prove_numbers(*, workers: int, port: int, beat: float, cpu_budget: float | None = None) -> None:
+def prove_numbers(*, workers: int | None, port: int, beat: float, cpu_budget: float | None = None) -> None:
     """Refuses numbers that cannot be meant before anything is started; the load's own are the profile's to refuse."""
     for flag, value, low, high in (
         ("--workers", workers, 1, 64),
@@ -74,8 +86,12 @@ def prove_numbers(*, workers: int, port: int, beat: float, cpu_budget: float | N
             raise UsageError(f"{flag} {value:g}: give a number from {low:g} to {high:g}")
 
 
+def run_elsewhere(command: Sequence[str]) -> str:
+    """The same command on other hosts, to be copied; the hosts' file is the user's to write."""
+    return shlex.join([*command, "--cluster", "hosts.toml"])
+
+
 def prove_writable(json_to: str) -> None:
     """Before anything is measured: a verdict that cannot be written at the end is a run lost."""
-    folder = Path(json_to).parent
-    if json_to not in ("", "-") and (not folder.is_dir() or not os.access(folder, os.W_OK)):
-        raise UsageError(f"--json {json_to}: {folder} is no folder that can be written to")
+    if json_to not in ("", "-"):
+        prove_file("--json", json_to)

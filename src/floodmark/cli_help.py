@@ -1,16 +1,22 @@
 """How the help of `floodmark run` is laid out: options in groups, and what each profile is. It decides nothing."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand
 
+from floodmark.analysis.run_list import run_names
+from floodmark.campaign.suite_targets import read_zoo
 from floodmark.core.asked import DEFAULTS
+from floodmark.core.errors import UsageError
+from floodmark.core.run_folder import RUNS_FOLDER
 
 WHAT = "What to run, once"
 LOAD = "The load; in brackets the profiles that have the option, and what it is where you do not say"
 REQUEST = "From where, and which answer counts"
+GOALS = "What it is to meet"
 RUN = "The run"
 
 PROFILES = {
@@ -49,6 +55,24 @@ def complete_profile(incomplete: str) -> Iterator[tuple[str, str]]:
     for kind, words in PROFILES.items():
         if kind.startswith(incomplete):
             yield kind, words
+
+
+def complete_target(incomplete: str) -> Iterator[tuple[str, str]]:
+    """For the shell: the zoo's targets that begin so, with their own line; those that cannot be read by name alone."""
+    try:
+        zoo = read_zoo()
+    except UsageError:
+        return
+    named = {spec.name: spec.summary for spec in zoo.specs} | dict.fromkeys(zoo.unreadable, "cannot be read")
+    yield from ((name, named[name]) for name in sorted(named) if name.startswith(incomplete))
+
+
+def complete_run(incomplete: str) -> Iterator[str]:
+    """For the shell: the runs below ``runs/`` that begin so, by name or by path; any other path is the shell's own."""
+    names = run_names(Path(RUNS_FOLDER))
+    if incomplete.startswith(f"{RUNS_FOLDER}/"):
+        names = [f"{RUNS_FOLDER}/{name}" for name in names]
+    yield from (name for name in names if name.startswith(incomplete))
 
 
 def defaults_of(name: str) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from floodmark.core.errors import UsageError
+from floodmark.core.system import prove_linux
 from floodmark_deploy.lab import HostState, Lab, LabStatus
 from floodmark_deploy.lab_plan import DEFAULT_FOLDER, DEFAULT_NAME, RANGE, LabPlan
 
@@ -51,7 +52,7 @@ def up(  # noqa: PLR0913 - one parameter per option
     folder: FolderOption = DEFAULT_FOLDER,
 ) -> None:
     """Brings the hosts up, and says how to reach them. Does nothing where they are up."""
-    lab = Lab(name, folder, say=_say)
+    lab = _lab(name, folder)
     wanted = LabPlan(name=name, folder=folder, workers=workers, targets=targets, suite=suite, mirror=mirror)
     plan = lab.up(wanted, _network(network))
     _print_hosts(lab.status())
@@ -69,7 +70,7 @@ def down(
     folder: FolderOption = DEFAULT_FOLDER,
 ) -> None:
     """Takes everything of a lab away, also what a killed command has left."""
-    gone = Lab(name, folder, say=_say).down(trees=trees)
+    gone = _lab(name, folder).down(trees=trees)
     print(f"the lab {name!r} is gone: {len(gone)} things were taken away" if gone else f"there is no lab {name!r}")
 
 
@@ -80,12 +81,17 @@ def status(
     folder: FolderOption = DEFAULT_FOLDER,
 ) -> None:
     """Says what is there, as the machine and not a file has it. Exit code 0: every host lets one log in."""
-    found = Lab(name, folder).status()
+    found = _lab(name, folder).status()
     if as_json:
         print(json.dumps(_plain(found), indent=2))
     else:
         _print_status(found, f"floodmark lab down{_which(name, folder)}")
     raise typer.Exit(0 if found.whole else 1)
+
+
+def _lab(name: str, folder: Path) -> Lab:
+    prove_linux("a lab on this machine", "bring it up on a Linux host, or name real hosts in a hosts.toml")
+    return Lab(name, folder, say=_say)
 
 
 def _print_status(found: LabStatus, remedy: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,20 +10,38 @@ import typer
 from rich.console import Console
 
 from floodmark import cli_help, cli_suite
+from floodmark.analysis.run_list import find_run
 from floodmark.campaign.campaign import Campaign
 from floodmark.campaign.plan import RunPlan
-from floodmark.cli_checks import expecting, prove_insecure, prove_numbers, prove_writable, what_to_run
+from floodmark.cli_checks import (
+    expecting,
+    prove_insecure,
+    prove_numbers,
+    prove_writable,
+    run_elsewhere,
+    what_to_run,
+)
+from floodmark.cli_exports import ExportOption, OtlpOption, failure_handed_over, hand_over, outputs_of
+from floodmark.cli_goals import AbortDelayOption, AbortOption, ThresholdOption
 from floodmark.cli_help import defaults_of
+from floodmark.cli_plan import PlanOption
+from floodmark.cli_talk import QuietOption, Talk, VerboseOption, settings_words, talk_of
+from floodmark.cli_wheelhouse import cache_folder
 from floodmark.core.asked import Asked
-from floodmark.core.errors import FloodmarkError, InterruptedRunError, InvalidRunError, UsageError
+from floodmark.core.errors import FloodmarkError, InterruptedRunError, UsageError
+from floodmark.core.goals import goals_of
 from floodmark.core.open_files import raise_open_files_limit
-from floodmark.core.run_folder import RunFolder, RunStatus, new_run_path
+from floodmark.core.outputs import Outputs
+from floodmark.core.run_folder import REPORT, VERDICT, WATERLINE, RunFolder, new_run_path
 from floodmark.core.suite_folder import SuiteFolder
+from floodmark.core.system import prove_linux
 from floodmark.core.target import RequestSpec
 from floodmark.report.build import build_report
+from floodmark.report.exit_code import exit_code_of
 from floodmark.report.live import LiveView
-from floodmark.report.terminal import print_verdict
+from floodmark.report.terminal import print_sentence, print_verdict
 from floodmark.report.verdict_json import to_json
+from floodmark_deploy.hosts_file import HostsFile, read_hosts
 from floodmark_deploy.local import LocalShell
 from floodmark_deploy.zoo import known_servers
 
@@ -70,15 +89,22 @@ def run(  # noqa: PLR0913 - one parameter per option
             metavar="TARGET",
             show_default=False,
             rich_help_panel=cli_help.WHAT,
+            autocompletion=cli_help.complete_target,
         ),
     ] = "",
     url: Annotated[
-        str, option(cli_help.WHAT, "A server of your own, running on this machine; http or https.", metavar="URL")
+        str,
+        option(
+            cli_help.WHAT,
+            "A server of your own, running on this machine, or with --cluster on one of its hosts; http or https.",
+            metavar="URL",
+        ),
     ] = "",
     target_file: Annotated[
         Path | None,
         option(cli_help.WHAT, "A target.toml of your own: Floodmark starts and stops the server.", metavar="FILE"),
     ] = None,
+    plan_text: PlanOption = "",
     profile: Annotated[
         str,
         option(
@@ -131,10 +157,25 @@ def run(  # noqa: PLR0913 - one parameter per option
     expect_match: Annotated[
         str | None, option(cli_help.REQUEST, "A regular expression that must be found in the body.", metavar="REGEX")
     ] = None,
-    workers: Annotated[int, option(cli_help.RUN, "Locust workers.", metavar="N", default="[default: 1]")] = 1,
+    threshold: ThresholdOption = None,
+    abort_on_fail: AbortOption = False,
+    abort_delay: AbortDelayOption = None,
+    cluster: Annotated[
+        Path | None,
+        option(cli_help.RUN, "A hosts.toml: load and server on these hosts instead of this machine.", metavar="HOSTS"),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        option(cli_help.RUN, "Locust workers.", metavar="N", default="[default: 1, of a cluster all that it has]"),
+    ] = None,
     port: Annotated[
         int,
-        option(cli_help.RUN, "Port for the target.", metavar="PORT", default="[default: its own, or any free one]"),
+        option(
+            cli_help.RUN,
+            "Port for the target.",
+            metavar="PORT",
+            default="[default: its own, a cluster's, or any free one]",
+        ),
     ] = 0,
     beat: Annotated[
         float,
@@ -148,13 +189,20 @@ def run(  # noqa: PLR0913 - one parameter per option
         Path | None, option(cli_help.RUN, "Run folder.", metavar="FOLDER", default="[default: a new one under runs/]")
     ] = None,
     json_to: JsonPath = "",
+    exports: ExportOption = None,
+    otlp: OtlpOption = "",
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Floods a server and gives the verdict."""
+    talk = talk_of(quiet=quiet, verbose=verbose)
     prove_writable(json_to)
+    outputs = outputs_of(exports, otlp)
     if out is not None and not str(out).strip("."):
         raise UsageError(f"--out {str(out)!r}: give the name of a new folder")
     prove_numbers(workers=workers, port=port, beat=beat, cpu_budget=cpu_budget)
-    spec, address = what_to_run(target, url, target_file)
+    hosts = read_hosts(cluster) if cluster else None
+    spec, address = what_to_run(target, url, target_file, elsewhere=hosts is not None)
     prove_insecure(address, insecure=insecure)
     request = spec.request if spec else RequestSpec(path=address.path if address else "/")
     name = spec.name if spec else (address.authority if address else "")
@@ -176,52 +224,93 @@ def run(  # noqa: PLR0913 - one parameter per option
         ),
         source=source,
         verify=not insecure,
-        workers=workers,
+        workers=workers or (hosts.workers if hosts else 1),
         port=port,
         beat_s=beat,
         folder=out or new_run_path(spec.name if spec else name.replace("[", "").replace("]", "").replace(":", "-")),
         command=("floodmark", *sys.argv[1:]),
         cpu_budget_percent=cpu_budget,
+        goals=goals_of(profile, threshold or (), abort_on_fail=abort_on_fail, abort_delay_s=abort_delay),
+        text=plan_text,
     )
-    raise typer.Exit(_run_and_report(plan, json_to))
+    raise typer.Exit(_run_and_report(plan, json_to, outputs, hosts, talk))
 
 
-def report(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+def report(  # noqa: PLR0913 - one parameter per option
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A run folder, or a name as `floodmark runs` lists it, or a part of one that only it has.",
+            show_default=False,
+            autocompletion=cli_help.complete_run,
+        ),
+    ],
+    threshold: ThresholdOption = None,
     json_to: JsonPath = "",
+    exports: ExportOption = None,
+    otlp: OtlpOption = "",
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Makes a run's verdict and report again; of a suite its tables."""
+    talk = talk_of(quiet=quiet, verbose=verbose)
+    outputs, wanted = outputs_of(exports, otlp), tuple(threshold or ())
+    folder = Path(name) if Path(name).exists() else find_run(name)
     if SuiteFolder(folder).is_there:
-        raise typer.Exit(cli_suite.report_suite(folder, json_to=json_to))
-    raise typer.Exit(_report(RunFolder(folder), json_to))
+        if of_one_run := (*outputs.words, *("--threshold" for _ in wanted)):
+            raise UsageError(f"{of_one_run[0]} is of one run: give one of the run folders in {folder}")
+        raise typer.Exit(cli_suite.report_suite(folder, json_to=json_to, talk=talk))
+    raise typer.Exit(_report(RunFolder(folder), json_to, outputs, talk, wanted))
 
 
-def _run_and_report(plan: RunPlan, json_to: str) -> int:
-    raise_open_files_limit()
-    err = Console(stderr=True)
+def _run_and_report(plan: RunPlan, json_to: str, outputs: Outputs, hosts: HostsFile | None, talk: Talk) -> int:
+    if hosts is None:
+        prove_linux("a load", f"`{run_elsewhere(plan.command)}` runs it on Linux hosts")
+        raise_open_files_limit()
     try:
-        with LocalShell() as shell, LiveView(err) as view:
-            folder = Campaign(shell, view).run(plan)
-        return _report(folder, json_to)
+        return _report(_measured(plan, outputs, hosts, talk), json_to, outputs, talk)
     except KeyboardInterrupt:
         with contextlib.suppress(FloodmarkError):
-            _report(RunFolder(plan.folder), json_to)
+            _report(RunFolder(plan.folder), json_to, outputs, talk)
         raise InterruptedRunError(f"interrupted; what was measured is in {plan.folder}") from None
 
 
-def _report(run_folder: RunFolder, json_to: str) -> int:
-    folder = _part_to_judge(run_folder)
+def _measured(plan: RunPlan, outputs: Outputs, hosts: HostsFile | None, talk: Talk) -> RunFolder:
+    talk.detail(settings_words(plan))
+    with (
+        failure_handed_over(plan.name, outputs),
+        LiveView(talk.err) as view,
+        talk.listening(plan.folder),
+    ):
+        if hosts is not None:
+            # Here, not above: SSH takes long to load, and most runs are on this machine.
+            from floodmark.campaign.far import FarCampaign  # noqa: PLC0415  the reason is above
+
+            return FarCampaign(hosts, cache_folder(), view).run(plan)
+        with LocalShell() as shell:
+            return Campaign(shell, view).run(plan)
+
+
+def _report(run_folder: RunFolder, json_to: str, outputs: Outputs, talk: Talk, wanted: Sequence[str] = ()) -> int:
+    with failure_handed_over(run_folder.path.name, outputs):
+        whole, folder = run_folder.manifest(), _part_to_judge(run_folder)
     manifest = folder.manifest()
-    judged = build_report(folder, known_servers() if manifest.commands else ())
+    # What a search is to meet is in its own manifest, and not in its bursts'.
+    goals = wanted if folder is run_folder else (*whole.thresholds, *wanted)
+    with failure_handed_over(whole.target, outputs):
+        judged = build_report(folder, known_servers() if manifest.commands else (), goals)
+    talk.detail(f"judged anew from the records in {folder.path}, and written there: {VERDICT}, {REPORT}, {WATERLINE}")
     if json_to == "-":
         print(to_json(judged.document), end="")
+    elif talk.quiet:
+        print_sentence(judged, manifest, Console(highlight=False))
     else:
         print_verdict(judged, manifest, Console(soft_wrap=False, highlight=False), folder=str(folder.path))
     if json_to not in ("", "-"):
         _write(Path(json_to), to_json(judged.document))
-    if manifest.status is RunStatus.INTERRUPTED:
-        return InterruptedRunError.exit_code
-    return 0 if judged.document.validity.ok else InvalidRunError.exit_code
+    hand_over(judged, folder, outputs)
+    return exit_code_of(judged.document, whole)
 
 
 def _part_to_judge(folder: RunFolder) -> RunFolder:

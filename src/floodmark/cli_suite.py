@@ -16,16 +16,20 @@ from floodmark.campaign.settle import settle
 from floodmark.campaign.suite import Suite
 from floodmark.campaign.suite_plan import Machine, going_on, refreshed, rows_of, unread_rows
 from floodmark.campaign.suite_targets import read_zoo
+from floodmark.cli_help import complete_target
+from floodmark.cli_talk import Talk, VerboseOption, talk_of
+from floodmark.core.codec import to_plain
 from floodmark.core.environment import host_facts, machine_facts, versions_of
 from floodmark.core.errors import FolderInUseError, InterruptedRunError, UsageError
 from floodmark.core.open_files import raise_open_files_limit
 from floodmark.core.suite import RowState, SuiteAsked, SuiteRecord, SuiteTable
 from floodmark.core.suite_folder import SuiteFolder, new_suite_path
+from floodmark.core.system import prove_linux
 from floodmark.core.target import TargetSpec
 from floodmark.report.suite_again import judge_row, judged_again
 from floodmark.report.suite_files import write_file, write_page
 from floodmark.report.suite_live import JudgingView, SuiteLive, plan_words
-from floodmark.report.suite_tables import print_suite
+from floodmark.report.suite_tables import print_suite, summary_words
 from floodmark_deploy.host_facts import read_host_facts
 from floodmark_deploy.local import LocalShell
 from floodmark_deploy.zoo import known_servers
@@ -41,7 +45,12 @@ def _option(words: str, *names: str, default: str = "", **more: Any) -> Any:
 def suite(  # noqa: PLR0913 - one parameter per option
     patterns: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATTERN", help="Which targets, as in 'flask-*'; none: all.", show_default=False),
+        typer.Argument(
+            metavar="PATTERN",
+            help="Which targets, as in 'flask-*'; none: all.",
+            show_default=False,
+            autocompletion=complete_target,
+        ),
     ] = None,
     table: Annotated[
         str, _option("a: how many at once; b: how many per second.", metavar="a|b", default="[default: both]")
@@ -74,31 +83,37 @@ def suite(  # noqa: PLR0913 - one parameter per option
         Path | None, _option("Judge and show the suite in this folder again; nothing is run.", metavar="FOLDER")
     ] = None,
     markdown: Annotated[Path | None, _option("Write the results as a Markdown page, too.", metavar="FILE")] = None,
+    quiet: Annotated[
+        bool, _option("Print one line with how the rows came out, and nothing meanwhile.", "--quiet", "-q")
+    ] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Measures many targets, one after another, beside what was published.
 
     Ctrl-C keeps what is done. Exit code 1: a row failed or is unlike what its target's file expects, or none was
     measured; 3: one does not count.
     """
+    talk = talk_of(quiet=quiet, verbose=verbose)
     given = (table, requests, hold, duration, workers, out)
     if markdown is not None and not (markdown.parent.is_dir() and os.access(markdown.parent, os.W_OK)):
         raise UsageError(f"--markdown {markdown}: {markdown.parent} is no folder that can be written to")
     if resume is not None or report is not None:
         _prove_nothing_else(resume, report, patterns, given)
     if report is not None:
-        raise typer.Exit(report_suite(report, markdown))
+        raise typer.Exit(report_suite(report, markdown, talk=talk))
+    prove_linux("a suite", "run it on a Linux host; `--report` shows here what one has measured")
     if resume is not None:
-        raise typer.Exit(_resume(SuiteFolder(resume), markdown))
+        raise typer.Exit(_resume(SuiteFolder(resume), markdown, talk))
     folder = SuiteFolder(out or new_suite_path())
     record = _begun(
         SuiteAsked(patterns=tuple(patterns or ()), tables=_tables(table), **_numbers(requests, hold, duration, workers))
     )
     folder.create()
     with folder.held():
-        raise typer.Exit(_run(record, folder, markdown))
+        raise typer.Exit(_run(record, folder, markdown, talk))
 
 
-def report_suite(path: Path, markdown: Path | None = None, *, json_to: str = "") -> int:
+def report_suite(path: Path, markdown: Path | None = None, *, json_to: str = "", talk: Talk) -> int:
     """Judges every run of a suite again from what it recorded, and shows the tables, or ``suite.json``.
 
     A suite that is running is shown as it is.
@@ -107,33 +122,34 @@ def report_suite(path: Path, markdown: Path | None = None, *, json_to: str = "")
     record = folder.read()
     try:
         with folder.held():
-            record = _judged_again(folder.read(), folder)
+            record = _judged_again(folder.read(), folder, talk)
             folder.write(record)
     except FolderInUseError as error:
-        Console(stderr=True).print(f"{error}; nothing is judged again", highlight=False, soft_wrap=True, markup=False)
+        talk.err.print(f"{error}; nothing is judged again", highlight=False, soft_wrap=True, markup=False)
     if json_to == "-":
         print(folder.text(), end="")
         return exit_code_of(record)
     if json_to:
         write_file("--json", Path(json_to), folder.text())
-    return _show(record, folder, markdown)
+    return _show(record, folder, markdown, talk)
 
 
-def _resume(folder: SuiteFolder, markdown: Path | None) -> int:
+def _resume(folder: SuiteFolder, markdown: Path | None, talk: Talk) -> int:
     folder.read()  # before anything is written into what may be no suite's folder
     with folder.held():
         record = folder.read()
-        return _run(going_on(record, _specs(record), _machine()), folder, markdown)
+        return _run(going_on(record, _specs(record), _machine()), folder, markdown, talk)
 
 
-def _run(record: SuiteRecord, folder: SuiteFolder, markdown: Path | None) -> int:
+def _run(record: SuiteRecord, folder: SuiteFolder, markdown: Path | None, talk: Talk) -> int:
     raise_open_files_limit()
-    err, known = Console(stderr=True), known_servers()
+    known = known_servers()
     pending = tuple(row for row in record.rows if row.state is RowState.PENDING)
     words = f"{plan_words(pending)}, into {folder.path}" if pending else f"{plan_words(pending)} in {folder.path}"
-    err.print(words, highlight=False, soft_wrap=True)
+    talk.err.print(words, highlight=False, soft_wrap=True)
+    talk.detail("; ".join(f"{name}: {value}" for name, value in to_plain(record.asked).items()))
     try:
-        with LocalShell() as shell, SuiteLive(err) as view:
+        with LocalShell() as shell, SuiteLive(talk.err) as view, talk.listening(folder.path):
             campaign = Suite(
                 measure=lambda plan: Campaign(shell, view).run(plan),
                 judge=lambda run: judge_row(run, known),
@@ -143,22 +159,25 @@ def _run(record: SuiteRecord, folder: SuiteFolder, markdown: Path | None) -> int
             )
             record = campaign.run(record, _specs(record))
     except KeyboardInterrupt:
-        _show(folder.read(), folder, markdown)
+        _show(folder.read(), folder, markdown, talk)
         raise InterruptedRunError(
             f"interrupted; what is done is kept: `floodmark suite --resume {folder.path}` goes on"
         ) from None
-    return _show(record, folder, markdown)
+    return _show(record, folder, markdown, talk)
 
 
-def _show(record: SuiteRecord, folder: SuiteFolder, markdown: Path | None) -> int:
-    print_suite(record, Console(soft_wrap=False, highlight=False), folder=str(folder.path))
+def _show(record: SuiteRecord, folder: SuiteFolder, markdown: Path | None, talk: Talk) -> int:
+    if talk.quiet:
+        print(summary_words(record))
+    else:
+        print_suite(record, Console(soft_wrap=False, highlight=False), folder=str(folder.path))
     if markdown is not None:
         write_page(record, folder.path, markdown)
     return exit_code_of(record)
 
 
-def _judged_again(record: SuiteRecord, folder: SuiteFolder) -> SuiteRecord:
-    view, specs = JudgingView(Console(stderr=True)), _specs(record)
+def _judged_again(record: SuiteRecord, folder: SuiteFolder, talk: Talk) -> SuiteRecord:
+    view, specs = JudgingView(talk.err), _specs(record)
     rows = tuple(refreshed(row, specs.get(row.target)) for row in record.rows)
     return replace(record, rows=judged_again(rows, folder.path, known_servers(), tell=view.tell, warn=view.warn))
 

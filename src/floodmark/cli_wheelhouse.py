@@ -10,6 +10,9 @@ import typer
 
 from floodmark_deploy.wheelhouse import EXTRAS, WheelhousePlan, make_wheelhouse
 
+LINUX_NAMES = {"arm64": "aarch64", "AMD64": "x86_64"}
+"""macOS' and Windows' words, and Linux'."""
+
 
 def _option(words: str, *names: str, default: str = "", **more: Any) -> Any:
     return typer.Option(*names, help=f"{words} {default}".rstrip(), show_default=False, **more)
@@ -18,6 +21,11 @@ def _option(words: str, *names: str, default: str = "", **more: Any) -> Any:
 def cache_folder() -> Path:
     """Where wheels are kept between two calls (XDG base directory specification)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "floodmark" / "wheelhouses"
+
+
+def linux_machine(name: str) -> str:
+    """What `uname -m` says on a Linux host with this machine's processor: a Mac calls it otherwise."""
+    return LINUX_NAMES.get(name, name)
 
 
 def wheelhouse(
@@ -35,7 +43,7 @@ def wheelhouse(
     plan = WheelhousePlan(
         extras=tuple(extras.split(",")),
         python=python or ".".join(platform.python_version_tuple()[:2]),
-        machine=machine or platform.machine(),
+        machine=machine or linux_machine(platform.machine()),
     )
     made = make_wheelhouse(plan, out or cache_folder())
     if as_json:

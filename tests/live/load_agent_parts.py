@@ -45,8 +45,8 @@ class Scene:
         logging.getLogger("floodmark.load").handlers = [handler]
         logging.getLogger("floodmark.load").setLevel(logging.INFO)
 
-    def hello(self, identity, *, process, name="web", watch=None, wire=WIRE_VERSION):
-        hello = Hello(wire=wire, name=name, host="h", pid=7, version="1", process=process, watch=watch)
+    def hello(self, identity, *, process, name="web", watch=None, wire=WIRE_VERSION, boot=""):  # noqa: PLR0913 - by name
+        hello = Hello(wire=wire, name=name, host="h", pid=7, version="1", process=process, watch=watch, boot=boot)
         self.roster.hello(self.letter(messages.HELLO, hello, identity))
 
     def letter(self, kind, record, sender):
@@ -159,7 +159,7 @@ def sample(number):
 class Watch:
     """One watch of one agent, that has been chosen."""
 
-    def __init__(self, *, begins=True):
+    def __init__(self, *, begins=True, boot=""):
         self.scene = scene = Scene()
         self.options = options = LoadOptions(
             profile=BurstProfile(requests=1, within_s=0.0, hold_s=1.0, timeout_s=None),
@@ -185,7 +185,7 @@ class Watch:
             send=self.send,
             clock=self.clock,
         )
-        scene.hello("a", process="p")
+        scene.hello("a", process="p", boot=boot)
         if begins:
             self.watch.begin()
 

@@ -89,7 +89,7 @@ def keeps_a_user_who_stops_from_waiting_for_a_slow_agent():
     assert one.scene.now_s - began_s < CUT_FETCH_TIMEOUT_S + 1.0
 
 
-# It sends too much, or it cannot be written.
+# It sends too much.
 
 
 def keeps_answers_out_that_are_larger_than_an_agents():
@@ -102,22 +102,49 @@ def keeps_answers_out_that_are_larger_than_an_agents():
     assert one.kept() == 0
 
 
-def keeps_asking_for_what_could_not_be_written():
-    one = Watch()
-    kept, failing = one.log.keep, [OSError(28, "No space left on device")] * 2
+# Its host is started again.
 
-    def keep(name, records):
-        if failing:
-            raise failing.pop()
-        kept(name, records)
 
-    one.log.keep = keep
-    one.scene.now_s += LOAD_S
-    one.answer = lambda fetch: chunk_of(fetch.first, 40, resting=True)
+def keeps_a_reboot_of_the_agents_host_from_being_told_as_less():
+    one = Watch(boot="monday")
+    one.log.update(fired_s=one.scene.now_s - 1.0)
+    one.chunk(0, 10)
+    one.scene.go(AGENT_SILENT_S + 1)
+    one.watch.look()
+    one.scene.go(20)
+    one.scene.hello("b", process="q", boot="tuesday")
+    one.watch.look()
+    (absence,) = one.log.manifest.absences
+    assert (absence.rebooted, absence.restarted) == (True, True)
+    words = absence.words(one.log.manifest.fired_s)
+    assert words.startswith("the host of agent web was restarted: nothing was measured from 1.0 s after")
+    assert words.endswith("s after the release")
+    assert "Its host h was restarted" in one.scene.said
+    one.scene.hello("b", process="q", boot="tuesday")
+    assert one.scene.said.count("Its host h was restarted") == 1
+
+
+def keeps_an_agent_that_was_restarted_alone_from_being_told_as_a_reboot():
+    for before, after in (("monday", "monday"), ("", "monday"), ("monday", "")):
+        one = Watch(boot=before)
+        one.scene.go(AGENT_SILENT_S + 1)
+        one.watch.look()
+        one.scene.hello("b", process="q", boot=after)
+        one.watch.look()
+        (absence,) = one.log.manifest.absences
+        assert (absence.rebooted, absence.restarted) == (False, True)
+
+
+def keeps_a_reboot_in_mind_of_which_the_agent_came_back_too_late():
+    one = Watch(boot="monday")
+    one.log.update(fired_s=one.scene.now_s - 1.0)
+    one.scene.go(AGENT_SILENT_S + 1)
+    one.watch.look()
     one.watch.rest()
+    one.scene.hello("b", process="q", boot="tuesday")
     one.watch.fetch_all()
-    assert one.numbers() == list(range(40))
-    assert one.log.manifest.problems == ("samples.jsonl could not be written: No space left on device",)
+    assert one.log.manifest.problems[0].startswith("the host of agent web was restarted: nothing was measured from")
+    assert one.log.manifest.problems[0].endswith("after the release on")
 
 
 # It is cut off, for long or while the run ends.

@@ -5,12 +5,14 @@ Each `keeps_...` is a test and is called at the end: importing `floodmark.load` 
 
 import contextlib
 import io
+import logging
 import os
 import random
 import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from configargparse import ArgParser
@@ -23,10 +25,13 @@ from floodmark.core.messages import Samples
 from floodmark.core.outcomes import Outcome
 from floodmark.core.outputs import Outputs
 from floodmark.core.profile import ArrivalsProfile, BurstProfile, ClosedProfile
+from floodmark.core.run_folder import RunStatus
 from floodmark.core.sample import ListenerSample, NetCounters, Sample
 from floodmark.core.second import Second
 from floodmark.core.threshold_grammar import parse_all
+from floodmark.load.conductor import Conductor
 from floodmark.load.histogram import TimesOfSecond, count_micros
+from floodmark.load.install import _MasterSide
 from floodmark.load.judging import judge_by_command
 from floodmark.load.live_times import RawTimes, bounds_of
 from floodmark.load.options import add_load_options, read_load_options
@@ -251,10 +256,10 @@ def keeps_a_broken_message_the_senders():
             standing.note_seconds([broken])
 
 
-def options(*words):
+def options(*words, kind="burst"):
     parser = ArgParser()
-    add_load_options("burst", parser)
-    return read_load_options("burst", parser.parse_args(words), HOST)
+    add_load_options(kind, parser)
+    return read_load_options(kind, parser.parse_args(words), HOST)
 
 
 def keeps_thresholds_said_once_or_again_in_their_order():
@@ -315,6 +320,52 @@ def keeps_a_judging_that_a_signal_ended_from_being_a_result():
             judge_by_command("runs/1", Outputs())
     finally:
         sys.executable = before
+
+
+def keeps_a_quit_before_the_verdict_from_being_a_pass():
+    side = _MasterSide.__new__(_MasterSide)
+    side._environment, side._run = SimpleNamespace(process_exit_code=0), None
+    side._conduct = lambda: None
+    side._start()
+    assert side._environment.process_exit_code == 130
+
+
+def conductor_whose(recorded, judge):
+    """One that has a worker, and of which a load is what `recorded` makes of its log."""
+    conductor = Conductor.__new__(Conductor)
+    conductor._patience = SimpleNamespace(reset=lambda: None)
+    conductor._gather_workers, conductor._gather_agents = lambda: ["worker-1"], lambda _: None
+    conductor._recorded, conductor._judge = lambda log, _: recorded(log), judge
+    return conductor
+
+
+def keeps_a_search_that_lost_its_workers_in_its_first_burst_from_being_a_pass():
+    conductor = conductor_whose(lambda _: RunStatus.COMPLETE, judge=lambda _: 3)
+    assert conductor.conduct(options("--run-folder", "search", kind="search")) == 3
+
+
+def keeps_a_load_that_a_threshold_ended_at_99_also_without_a_verdict():
+    def ended(log):
+        log.update(missed_live=("http_reqs: count<9",))
+        return RunStatus.INTERRUPTED
+
+    goal = ("--threshold", "http_reqs: count<9", "--abort-on-fail", "yes", "--judge", "no")
+    conductor = conductor_whose(ended, judge=None)
+    with told() as lines:
+        assert conductor.conduct(options(*goal, "--run-folder", "ended")) == 99
+    assert lines == ["The thresholds are not judged (--judge no): `floodmark report ended` does it"]
+
+
+@contextlib.contextmanager
+def told():
+    """What the conductor warns of."""
+    lines, log, handler = [], logging.getLogger(Conductor.__module__), logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    log.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        log.removeHandler(handler)
 
 
 def keeps_what_would_do_nothing_refused():

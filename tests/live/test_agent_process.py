@@ -170,6 +170,7 @@ def test_an_agent_says_hello_answers_pings_and_says_goodbye(master: Master) -> N
 
         assert agent.wait(DEADLINE_S) == 0
         assert (hello.name, hello.wire, hello.pid) == ("here", messages.WIRE_VERSION, agent.pid)
+        assert hello.boot == Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         assert bye == hello
         assert (pong.sequence, pong.ping_sent_s) == (5, sent_s)
         # One host, one clock: the exchange must lie within what this side saw of it.

@@ -1,11 +1,13 @@
-"""Real runs compared: one knob of one target turned is a change, repeats of the same are none."""
+"""Real runs, one after another: what one says meanwhile, and whether they differ once a knob is turned."""
 
 import json
 
 import pytest
 from command import floodmark, manifest
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = [pytest.mark.live, pytest.mark.alone, pytest.mark.timeout(600)]
+
+REPEATS = tuple(f"same-{number}" for number in range(5))
 
 POOL = """
 import os, sys, time, threading, socketserver
@@ -46,12 +48,30 @@ env = {{ SLOTS = "{slots}" }}
 """
 
 
-def measured(cwd, slots, name):
-    (cwd / "pool.py").write_text(POOL)
+def measured(cwd, slots, name, *words):
     (cwd / "target.toml").write_text(TARGET.format(slots=slots))
-    words = ("--target-file", "target.toml", "--requests", "200", "--hold", "0.6", "--out", f"runs/{name}")
-    done = floodmark("run", *words, cwd=cwd)
+    load = ("--requests", "60", "--within", "0", "--hold", "0.3", "--out", f"runs/{name}")
+    done = floodmark("run", "--target-file", "target.toml", *load, *words, cwd=cwd)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A run of 20 at once, and what it said."""
+    here = tmp_path_factory.mktemp("compared")
+    (here / "pool.py").write_text(POOL)
+    return here, measured(here, 20, REPEATS[0], "--verbose")
+
+
+@pytest.fixture(scope="module")
+def runs(first):
+    """The folder with that run, four repeats of it, and one of another setting."""
+    here, _ = first
+    for name in REPEATS[1:]:
+        measured(here, 20, name)
+    measured(here, 10, "other")
+    return here
 
 
 def compared(cwd, *names):
@@ -61,24 +81,42 @@ def compared(cwd, *names):
     return json.loads(done.stdout)
 
 
-@pytest.mark.timeout(600)
-def test_one_knob_turned_is_a_change_and_five_repeats_of_the_same_are_none(tmp_path):
-    for number in range(5):
-        measured(tmp_path, 40, f"same-{number}")
-    measured(tmp_path, 10, "other")
-    assert manifest(tmp_path / "runs" / "other")["settings"]["env SLOTS"] == "10"
+def test_a_run_says_what_it_starts_and_what_each_process_logs(first):
+    lines = first[1].stderr.splitlines()
+    assert any(line.startswith("target: pool; load: 60 requests at one instant") for line in lines)
+    started = [line for line in lines if line.startswith("floodmark_deploy.local: started process ")]
+    assert len(started) == 4
+    assert all("runs/same-0" in line for line in started)
+    for name in ("master.log: ", "worker-1.log: ", "agent.log: "):
+        assert any(line.startswith(name) for line in lines), name
+    assert lines[-1].startswith("judged anew from the records in runs/same-0")
 
-    changed = compared(tmp_path, "same-0", "other")
+
+def test_a_runs_report_by_a_part_of_its_name_can_be_one_line(first):
+    here, said = first
+    quiet = floodmark("report", "same", "-q", cwd=here)
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+    assert len(quiet.stdout.splitlines()) == 1
+    assert quiet.stdout.split(".")[0] in " ".join(said.stdout.split())
+
+
+def test_one_knob_turned_is_a_change(runs):
+    assert manifest(runs / "runs" / "other")["settings"]["env SLOTS"] == "10"
+    changed = compared(runs, REPEATS[0], "other")
     assert changed["change"] == "changed"
-    assert [(knob["name"], knob["values"]) for knob in changed["knobs"]] == [("env SLOTS", ["40", "10"])]
+    assert [(knob["name"], knob["values"]) for knob in changed["knobs"]] == [("env SLOTS", ["20", "10"])]
     at_once = changed["comparisons"][0]["quantities"][0]
-    assert (at_once["before"], at_once["after"], at_once["basis"]) == ([40], [10], "exact")
+    assert (at_once["before"], at_once["after"], at_once["basis"]) == ([20], [10], "exact")
 
-    same = compared(tmp_path, *(f"same-{number}" for number in range(5)))
+
+def test_five_repeats_of_the_same_show_no_difference(runs):
+    same = compared(runs, *REPEATS)
     assert same["change"] == "no difference shown", same
-    assert same["sides"][0]["runs"][4]["name"] == "same-4"
+    assert [run["name"] for run in same["sides"][0]["runs"]] == list(REPEATS)
     assert len(same["sides"]) == 1
 
-    listed = json.loads(floodmark("runs", "--json", cwd=tmp_path).stdout)
-    assert [(one["name"], one["ceiling"], one["valid"]) for one in listed][-1] == ("other", 10, True)
-    assert len(listed) == 6
+
+def test_they_are_listed_in_the_order_in_which_they_were_made(runs):
+    listed = json.loads(floodmark("runs", "--json", cwd=runs).stdout)
+    assert [one["name"] for one in listed] == [*REPEATS, "other"]
+    assert [(one["ceiling"], one["valid"]) for one in listed] == [(20, True)] * 5 + [(10, True)]

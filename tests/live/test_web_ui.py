@@ -6,7 +6,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,10 +23,9 @@ MOST_NODES = 6_000
 """Of the page, whatever the load: a third of where browsers begin to be slow with it."""
 
 
-def test_what_is_sent_to_the_browser_is_bounded_and_safe_whatever_the_load():
-    done = subprocess.run(
-        [sys.executable, str(HERE / "web_parts.py")], capture_output=True, text=True, timeout=120, check=False
-    )
+@pytest.mark.parametrize("parts", ["web_parts.py", "web_trouble_parts.py"])
+def test_what_is_sent_to_the_browser_is_bounded_safe_and_no_more_than_was_seen(parts):
+    done = subprocess.run([sys.executable, str(HERE / parts)], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("all kept\n")
 
@@ -100,47 +99,71 @@ def test_a_page_that_has_drawn_all_of_a_burst_was_sent_little(hand, burst):
     print(f"{size:,} bytes; long tasks (ms): {[round(task) for task in burst['long_tasks_ms']]}")  # noqa: T201
 
 
-def test_the_verdict_leads_to_the_report_and_the_list_to_the_run(hand, burst, browser):
-    with looking(browser) as page:
-        page.goto(f"http://127.0.0.1:{hand.web}/floodmark/")
-        assert "handles 8 requests at once" in page.locator("#sentence").inner_text()
-        page.get_by_role("link", name="Report").first.click()
-        page.wait_for_url("**/files/report.html")
-        assert "handles 8 requests at once" in page.inner_text("body").replace("\N{NO-BREAK SPACE}", " ")
-        page.goto(f"http://127.0.0.1:{hand.web}/floodmark/")
-        page.get_by_role("link", name=burst["run"]).click()
-        page.wait_for_selector("#chart[data-drawn]")
-        assert "a finished run" in page.inner_text("#kind")
-        assert "The ceiling is 8 at once" in page.text_content("#chart-text")
-        assert page.locator("#chart .annotation-text", has_text="ceiling 8").count() == 1
+@pytest.fixture(scope="module")
+def page(burst, browser):  # noqa: ARG001 - there is a verdict to be looked at
+    """One window for all that is looked at afterwards: the chart library is read once."""
+    with looking(browser) as found:
+        yield found
 
 
-@pytest.mark.usefixtures("burst")
-def test_the_page_is_for_readers_with_a_keyboard_and_with_a_screen_reader(hand, browser):
-    with looking(browser) as page:
-        page.goto(f"http://127.0.0.1:{hand.web}/floodmark/")
-        page.wait_for_selector("#chart[data-drawn]")
-        page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
-        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-        assert page.locator("h1").count() == 1
-        assert page.evaluate("[...document.querySelectorAll('table')].every((table) => table.caption?.textContent)")
-        heads = "[...document.querySelectorAll('tbody tr > :first-child')]"
-        assert page.evaluate(f"{heads}.every((cell) => cell.tagName === 'TH' || cell.colSpan > 1)")
-        assert page.get_attribute("#phase", "aria-live") == "polite"
-        assert "At most:" in page.text_content("#" + page.get_attribute("#chart", "aria-describedby"))
+def test_the_verdict_leads_to_the_report_and_the_list_to_the_run(hand, burst, page):
+    page.goto(f"http://127.0.0.1:{hand.web}/floodmark/")
+    assert "handles 8 requests at once" in page.locator("#sentence").inner_text()
+    found = json.loads((hand.cwd / "master/runs" / burst["run"] / "verdict.json").read_text())["outcomes"]
+    assert page.locator("#figures dd").all_inner_texts() == [
+        str(sum(found.values())),
+        str(found.get("waiting", 0)),
+        str(found["answered"]),
+        "0",
+    ]
+    page.get_by_role("link", name="Report").first.click()
+    page.wait_for_url("**/files/report.html")
+    assert "handles 8 requests at once" in page.inner_text("body").replace("\N{NO-BREAK SPACE}", " ")
+    page.goto(f"http://127.0.0.1:{hand.web}/floodmark/")
+    assert page.locator("#live-link").is_hidden()
+    page.get_by_role("link", name=burst["run"]).click()
+    page.wait_for_selector("#chart[data-drawn]")
+    assert "a finished run" in page.inner_text("#kind")
+    assert "The ceiling is 8 at once" in page.text_content("#chart-text")
+    assert page.locator("#chart .annotation-text", has_text="ceiling 8").count() == 1
+    page.click("#live-link")
+    page.wait_for_url("**/floodmark/")
 
 
-@pytest.mark.usefixtures("burst")
-def test_it_follows_the_systems_colours_and_locusts_own_choice_and_fits_a_phone(hand, browser):
-    with looking(browser, color_scheme="dark", viewport={"width": 380, "height": 800}) as page:
-        page.goto(f"http://127.0.0.1:{hand.web}/floodmark/")
-        page.wait_for_selector("#chart[data-drawn]")
-        paper = "getComputedStyle(document.body).backgroundColor"
-        assert page.evaluate(paper) == "rgb(18, 22, 28)"
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        page.evaluate("localStorage.theme = 'light'")
-        until(page, f"{paper} === 'rgb(246, 247, 249)'")
+def test_the_page_is_for_readers_with_a_keyboard_and_with_a_screen_reader(hand, page):
+    page.goto(f"http://127.0.0.1:{hand.web}/floodmark/")
+    page.wait_for_selector("#chart[data-drawn]")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert page.locator("h1").count() == 1
+    page.locator("summary").press("Enter")
+    page.wait_for_selector("#chart-table td")
+    assert page.evaluate("[...document.querySelectorAll('table')].every((table) => table.caption?.textContent)")
+    heads = "[...document.querySelectorAll('tbody tr > :first-child')]"
+    assert page.evaluate(f"{heads}.every((cell) => cell.tagName === 'TH' || cell.colSpan > 1)")
+    assert page.get_attribute("#phase", "aria-live") == "polite"
+    assert "At most:" in page.text_content("#" + page.get_attribute("#chart", "aria-describedby"))
+
+
+def test_it_follows_the_systems_colours_and_locusts_own_choice_and_fits_a_phone(hand, page):
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"http://127.0.0.1:{hand.web}/floodmark/")
+    page.wait_for_selector("#chart[data-drawn]")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(paper) == "rgb(18, 22, 28)"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    # Beside the lines there is no room for their names: they are in the panel's title.
+    assert page.locator("#chart .annotation-text", has_text="Latency of answers: half, 99 %, longest").count() == 1
+    ink = "getComputedStyle([...document.querySelectorAll('#chart .annotation-text')].at(-1)).fill"
+    dark = page.evaluate(ink)
+    page.evaluate("localStorage.theme = 'light'")
+    until(page, f"{paper} === 'rgb(246, 247, 249)'")
+    until(page, f"{ink} !== '{dark}'")
+    page.evaluate("localStorage.removeItem('theme')")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def an_hour(page, nasty):
@@ -162,13 +185,11 @@ def an_hour(page, nasty):
     return page
 
 
-@pytest.mark.usefixtures("burst")
-def test_the_longest_load_is_drawn_from_few_points_and_names_are_shown_as_text(hand, browser):
+def test_the_longest_load_is_drawn_from_few_points_and_names_are_shown_as_text(hand, page):
     nasty = "<img src=x onerror=\"document.title='broken'\">"
-    with looking(browser) as page:
-        home = f"http://127.0.0.1:{hand.web}/floodmark"
-        made = an_hour(json.loads(fetch(f"{home}/live.json")), nasty)
-        page.route("**/live.json", lambda route: route.fulfill(json=made))
+    home = f"http://127.0.0.1:{hand.web}/floodmark"
+    made = an_hour(json.loads(fetch(f"{home}/live.json")), nasty)
+    with instead(page, made):
         page.goto(f"{home}/")
         page.wait_for_selector("#chart[data-points='600']")
         assert page.locator("main img").count() == 0
@@ -178,17 +199,38 @@ def test_the_longest_load_is_drawn_from_few_points_and_names_are_shown_as_text(h
         print(f"{nodes} nodes; long tasks (ms): {[round(task) for task in page.evaluate('longTasks')]}")  # noqa: T201
 
 
-@pytest.mark.usefixtures("burst")
-def test_without_the_chart_library_the_page_says_what_to_install_and_shows_the_rest(hand, browser):
-    with looking(browser) as page:
-        home = f"http://127.0.0.1:{hand.web}/floodmark"
-        made = json.loads(fetch(f"{home}/live.json")) | {"library": None}
-        page.route("**/live.json", lambda route: route.fulfill(json=made))
+@contextmanager
+def instead(page, made):
+    """The page is told `made` of the run under way."""
+    page.route("**/live.json", lambda route: route.fulfill(json=made))
+    try:
+        yield
+    finally:
+        page.unroute("**/live.json")
+
+
+def test_without_the_chart_library_the_page_says_what_to_install_and_shows_the_rest(hand, page):
+    home = f"http://127.0.0.1:{hand.web}/floodmark"
+    with instead(page, json.loads(fetch(f"{home}/live.json")) | {"library": None}):
         page.goto(f"{home}/")
         page.locator("#chart-missing", has_text="pip install 'floodmark[web]'").wait_for()
         assert page.locator("#table-places tbody tr").count() == 6
         page.locator("summary").click()
-        assert page.locator("#chart-table tbody tr").count() > 3
+        page.wait_for_selector("#chart-table tbody tr:nth-child(4)")
+
+
+def test_where_nothing_is_heard_of_the_target_the_chart_has_a_gap_and_says_so(hand, page):
+    home = f"http://127.0.0.1:{hand.web}/floodmark"
+    made = json.loads(fetch(f"{home}/live.json"))
+    places, half = made["curves"]["places"], len(made["curves"]["places"]["times_s"]) // 2
+    for values in places["places"].values():
+        values[half:] = [None] * (len(values) - half)
+    made["curves"]["end_s"] = 8.0
+    with instead(page, made):
+        page.goto(f"{home}/")
+        page.locator("#chart .shape-label", has_text="nothing heard").wait_for()
+        assert "At the end: not known, nothing is heard of the target." in page.text_content("#chart-text")
+        assert {words[-1] for words in page.locator("#legend li").all_inner_texts()} == {"\N{EN DASH}"}
 
 
 def test_nothing_outside_of_the_runs_is_handed_out_and_no_other_site_may_read(hand, burst):

@@ -1,5 +1,6 @@
 """The nodes' clocks over a run: what the verdict says of them, and whether they may be believed."""
 
+from floodmark.analysis.axis import AGENT_NODE
 from floodmark.analysis.document import Check, NodeClock
 from floodmark.core.clock import ClockCourse, clock_courses
 from floodmark.core.run_folder import Recording
@@ -27,10 +28,19 @@ def check_clocks(recording: Recording) -> Check:
         return Check(name=name, ok=False, words="no clock was read: clocks.jsonl is missing or empty")
     node, worst = max(courses.items(), key=lambda item: item[1].bound_s)
     if worst.jumped_s and worst.bound_s > beat_s:
+        if node == AGENT_NODE and (reboot := reboot_words(recording)):
+            words = f"{reboot}, and its clock began anew: times of before and after do not go together"
+            return Check(name=name, ok=False, words=words)
         words = f"the clock of {node} jumped: {_time(abs(worst.drift_s or 0.0))} in {worst.over_s:,.0f} s"
         return Check(name=name, ok=False, words=f"{words}, times of both hosts do not go together")
     words = f"within {_time(worst.bound_s)} of the master (bound {_time(beat_s)}){_drift_words(courses)}"
     return Check(name=name, ok=worst.bound_s <= beat_s, words=words)
+
+
+def reboot_words(recording: Recording) -> str:
+    """When the target's host was started again during the run; empty where it was not."""
+    manifest = recording.manifest
+    return "; ".join(absence.words(manifest.fired_s) for absence in manifest.absences if absence.rebooted)
 
 
 def _drift_words(courses: dict[str, ClockCourse]) -> str:

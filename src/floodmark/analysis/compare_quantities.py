@@ -11,6 +11,8 @@ from floodmark.core.outcomes import Outcome
 CEILING = "target.in_service.ceiling"
 PEAK = "target.in_service.peak"
 
+MEGABYTE = 1e6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
@@ -111,7 +113,7 @@ def value_words(value: float, unit: str) -> str:
     if unit == SECONDS:
         return f"{value * 1e3:,.3g} ms" if abs(value) < 1 else f"{value:,.4g} s"
     if unit == BYTES:
-        return f"{value / 1e6:,.3g} MB" if abs(value) >= 1e6 else f"{value / 1e3:,.3g} kB"
+        return f"{value / MEGABYTE:,.3g} MB" if abs(value) >= MEGABYTE else f"{value / 1e3:,.3g} kB"
     if unit == REQUESTS or float(value).is_integer():
         return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
     return f"{value:,.4g}"

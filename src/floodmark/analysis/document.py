@@ -1,8 +1,11 @@
 """The records a judged run consists of: ``verdict.json`` is `VerdictDocument` as plain data. No judging."""
 
+import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
 
+from floodmark.analysis.memory_records import Memory
+from floodmark.analysis.pictured import FailureTimes, LatencyCurve
 from floodmark.core.places import Place
 from floodmark.core.run_folder import SearchStep
 
@@ -183,7 +186,11 @@ class Validity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Percentiles:
-    """Times of `count` requests or connections. Failures are never among them."""
+    """Times of `count` requests or connections. Failures are never among them.
+
+    `others_s` has the percentiles that a threshold asked for besides, by their rank: ``"97"``, ``"99.99"``.
+    `min_s` None: it was not kept.
+    """
 
     count: int
     mean_s: float
@@ -194,6 +201,8 @@ class Percentiles:
     p99_s: float
     p99_9_s: float
     max_s: float
+    min_s: float | None = None
+    others_s: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +225,9 @@ class Release:
     """How the load was released.
 
     `spread_s`: how far the workers' first releases were apart on the master's clock, beyond what was planned; None with
-    one worker. The others: released minus planned, over all requests. `clock_bound_s` is of the workers' clocks.
+    one worker. The `late` ones: released minus planned, over all requests. `skew_*_s`: the same distance request by
+    request, the workers' first ones, their second ones and so on; None where `spread_s` is, and for arrivals, of which
+    a sample is kept. `clock_bound_s` is of the workers' clocks.
     """
 
     workers: int
@@ -225,6 +236,8 @@ class Release:
     p99_late_s: float
     max_late_s: float
     clock_bound_s: float | None
+    skew_median_s: float | None = None
+    skew_p99_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,33 +267,6 @@ class AgentCost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestMemory:
-    """Resident memory that one request more takes in the target's processes, `within_bytes` more or less.
-
-    `each_bytes` None: it cannot be told, and `words` says why.
-    """
-
-    each_bytes: int | None
-    within_bytes: int | None
-    words: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """Resident memory (RSS) of the target's processes, before a burst and at most, and what each request took.
-
-    `running` is a request in service, `waiting` one that waits inside the target: unread, or in process. `shared`:
-    there were several processes, and what they share is counted in each: the figures are upper bounds then.
-    """
-
-    before_bytes: int
-    peak_bytes: int
-    running: RequestMemory
-    waiting: RequestMemory
-    shared: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeClock:
     """How a node's clock stood to the master's: its time is right within `bound_s` after `offset_s` is taken off.
 
@@ -296,13 +282,29 @@ class NodeClock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdResult:
+    """Whether one threshold was met: `value` is that of `metric` in its unit, None where the run does not know it.
+
+    What is not known has not met it. `threshold` is as it was asked for, `words` say value and limit. `ended_load`: it
+    was missed while the load was on, and ended it.
+    """
+
+    threshold: str
+    metric: str
+    value: float | None
+    ok: bool
+    words: str
+    ended_load: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictDocument:
     """``verdict.json``. `outcomes` add up to the requests planned. `status` is the run's own.
 
     `latency` counts from the planned release to the last byte, `first_byte` to the first, of answered requests;
     `connect` from the begin of a connection to its establishment. `throughput` and `service` are a steady load's,
     `steps` a search's, `memory` a burst's. `agent` None: none took part, or it left no sample.
-    `clock` has one entry per node.
+    `clock` has one entry per node. `thresholds` are in the order in which they were asked for.
     """
 
     format: int
@@ -322,6 +324,7 @@ class VerdictDocument:
     agent: AgentCost | None = None
     clock: tuple[NodeClock, ...] = ()
     memory: Memory | None = None
+    thresholds: tuple[ThresholdResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -373,9 +376,12 @@ class SecondPoint:
 class Judged:
     """A recording, judged: what `floodmark report` writes and `floodmark.report` draws.
 
-    `seconds` are a steady load's.
+    `seconds` are a steady load's. `curves` has the times of `VerdictDocument` that are known, the whole first; `failed`
+    None: nothing failed.
     """
 
     document: VerdictDocument
     timeline: Timeline
     seconds: tuple[SecondPoint, ...] = ()
+    curves: tuple[LatencyCurve, ...] = ()
+    failed: FailureTimes | None = None

@@ -11,13 +11,16 @@ from floodmark.analysis.checks import check_run
 from floodmark.analysis.clocks import node_clocks
 from floodmark.analysis.document import FORMAT, InService, Judged, Judgement, Timeline, VerdictDocument
 from floodmark.analysis.estimates import agreement_words, least, make_estimates, outvoted
+from floodmark.analysis.failure_times import failure_times
 from floodmark.analysis.failures import count_outcomes, failures_of
 from floodmark.analysis.known_server import Measured, recognise
+from floodmark.analysis.latency_curve import curve_of
 from floodmark.analysis.limits_reached import limits_reached
 from floodmark.analysis.lines import SETTLED_SHARE, lines_of, listen_overflows, settled_places, waiting_places
 from floodmark.analysis.memory import memory_of
 from floodmark.analysis.model import judge_model
 from floodmark.analysis.percentiles import percentiles_of
+from floodmark.analysis.pictured import LatencyCurve
 from floodmark.analysis.release import release_of_burst
 from floodmark.analysis.sentence import verdict_sentence
 from floodmark.analysis.service import Service, service_of
@@ -30,19 +33,22 @@ from floodmark.core.run_folder import STEPS, Recording
 from floodmark.core.target import TargetSpec
 
 
-def judge(recording: Recording, known: Sequence[TargetSpec] = ()) -> Judged:
+def judge(recording: Recording, known: Sequence[TargetSpec] = (), ranks: Sequence[float] = ()) -> Judged:
     """The verdict on a recording of one load. `known` are targets that a server of no target may be recognised as.
 
-    Raises `RunFolderError` where the load was never released; or where it is a search, which has several.
+    `ranks` are percentiles, 0 to 100, that are wanted besides those of `Percentiles`. Raises `RunFolderError` where the
+    load was never released; or where it is a search, which has several.
     """
     profile = recording.manifest.profile
     if isinstance(profile, SearchProfile):
         raise RunFolderError(f"{recording.path}: a search is judged burst by burst; its bursts are below {STEPS}/")
     axis = put_on_axis(recording)
-    return _judge_burst(axis, known) if isinstance(profile, BurstProfile) else judge_steady(axis, profile, known)
+    if isinstance(profile, BurstProfile):
+        return _judge_burst(axis, known, ranks)
+    return judge_steady(axis, profile, known, ranks)
 
 
-def _judge_burst(axis: Axis, known: Sequence[TargetSpec]) -> Judged:
+def _judge_burst(axis: Axis, known: Sequence[TargetSpec], ranks: Sequence[float]) -> Judged:
     recording = axis.recording
     service = service_of(axis)
     in_service, timeline = _in_service(axis, service)
@@ -55,19 +61,37 @@ def _judge_burst(axis: Axis, known: Sequence[TargetSpec]) -> Judged:
         verdict=_spoken(axis, _judgement(axis, service, in_service, timeline), outcomes, timeline, known),
         outcomes=outcomes,
         validity=check_run(axis, timeline, in_service, outcomes),
-        latency=percentiles_of(_since_plan(axis, "ended_s")),
-        first_byte=percentiles_of(_since_plan(axis, "first_byte_s")),
-        connect=percentiles_of(
-            request.connected_s - request.released_s
-            for request in axis.answered()
-            if request.connected_s is not None and request.released_s is not None
-        ),
+        latency=percentiles_of(_since_plan(axis, "ended_s"), ranks),
+        first_byte=percentiles_of(_since_plan(axis, "first_byte_s"), ranks),
+        connect=percentiles_of(_connecting(axis), ranks),
         release=release_of_burst(axis),
         agent=agent_cost(recording),
         clock=node_clocks(recording),
         memory=memory_of(axis, timeline),
     )
-    return Judged(document=document, timeline=timeline)
+    return Judged(
+        document=document,
+        timeline=timeline,
+        curves=_curves(axis),
+        failed=failure_times(
+            (
+                (request.ended_s, request.hit.outcome)
+                for request in axis.requests
+                if request.hit.outcome.failed and request.ended_s is not None
+            ),
+            axis.end_s,
+        ),
+    )
+
+
+def _curves(axis: Axis) -> tuple[LatencyCurve, ...]:
+    times_s = {
+        "latency": _since_plan(axis, "ended_s"),
+        "first_byte": _since_plan(axis, "first_byte_s"),
+        "connect": _connecting(axis),
+    }
+    curves = (curve_of(name, found_s) for name, found_s in times_s.items())
+    return tuple(curve for curve in curves if curve is not None)
 
 
 def _in_service(axis: Axis, service: Service) -> tuple[InService, Timeline]:
@@ -127,3 +151,12 @@ def _spoken(
 def _since_plan(axis: Axis, name: str) -> list[float]:
     """How long after its planned release each answered request got to a step, in seconds."""
     return [at_s - request.planned_s for request in axis.answered() if (at_s := getattr(request, name)) is not None]
+
+
+def _connecting(axis: Axis) -> list[float]:
+    """How long each answered request's connection took to be made, in seconds."""
+    return [
+        request.connected_s - request.released_s
+        for request in axis.answered()
+        if request.connected_s is not None and request.released_s is not None
+    ]

@@ -75,7 +75,7 @@ def _by_identities(axis: Axis, served: list[Request], ceiling: int | None) -> Mo
     per_process = _per_process(unit, ceiling, processes, reused=reused) if _even(by_unit) else None
     inside = "" if unit is Unit.PROCESS else f" in {counted(processes, 'process')}"
     units = counted(len(by_unit), unit.value.replace("-", " "))
-    words = f"{counted(len(served), 'answer')} came from {units}{inside}: {_example(served)}"
+    words = f"{counted(len(served), 'answer')} came from {units}{inside}{_example(served)}"
     return Model(unit=unit, reused=reused, processes=processes, per_process=per_process, words=words)
 
 
@@ -135,9 +135,12 @@ def counted(count: int, noun: str) -> str:
 
 
 def _example(served: list[Request]) -> str:
-    names = Counter(request.hit.thread or "" for request in served)
+    """``: 'Thread-1'``; empty where the evidence has no names."""
+    names = Counter(request.hit.thread for request in served if request.hit.thread)
+    if not names:
+        return ""
     common, _ = names.most_common(1)[0]
-    return f"{common!r}" if len(names) == 1 else f"{len(names):,} thread names, such as {common!r}"
+    return f": {common!r}" if len(names) == 1 else f": {len(names):,} thread names, such as {common!r}"
 
 
 def _by_kernel(axis: Axis, peak: int, ceiling: int | None, load: _Load) -> Model:

@@ -5,7 +5,8 @@ Pure; no tables.
 
 from collections.abc import Iterable
 
-from floodmark.analysis.document import Judgement, LimitKind, Memory, VerdictDocument
+from floodmark.analysis.document import Judgement, LimitKind, VerdictDocument
+from floodmark.analysis.memory_records import Memory
 from floodmark.core.errors import FloodmarkError, InterruptedRunError, InvalidRunError
 from floodmark.core.run_folder import RunStatus
 from floodmark.core.suite import FoundLine, FoundMemory, RowState, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
@@ -85,7 +86,7 @@ def says_something(row: SuiteRow) -> bool:
 
 
 def _known_failures(row: SuiteRow) -> tuple[str, ...]:
-    return (*row.expect.failures, *(row.rate.failures if row.rate else ()))
+    return (*row.expect.failures, *row.expect.may_fail, *(row.rate.failures if row.rate else ()))
 
 
 def _unlike_ceiling(found: SuiteFound, expect: ExpectSpec) -> Iterable[str]:

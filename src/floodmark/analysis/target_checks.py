@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from floodmark.analysis.axis import Axis, Beat
+from floodmark.analysis.clocks import reboot_words
 from floodmark.analysis.counted import counted, is_counted, longest_uncounted_s
 from floodmark.analysis.document import Check, Timeline
 from floodmark.analysis.timeline import outer_connections
@@ -142,6 +143,8 @@ def lost_processes(axis: Axis) -> tuple[int, ...] | None:
 def _target_unchanged(axis: Axis) -> Check:
     """The processes that were there when the load began must be there at its end."""
     name = "target not restarted"
+    if reboot := reboot_words(axis.recording):
+        return Check(name=name, ok=False, words=f"{reboot}, and what ran there had ended")
     stood, gone = _processes_before(axis), lost_processes(axis)
     if stood is None or gone is None:
         return Check(name=name, ok=None, words="its processes were not seen")

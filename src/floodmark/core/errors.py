@@ -20,6 +20,10 @@ class PlanError(UsageError):
     """A file from outside (target.toml, a plan, a message) says something that cannot be meant."""
 
 
+class ThresholdError(UsageError):
+    """What a run is to meet cannot be read: it is no threshold, or its metric is none."""
+
+
 class LimitError(FloodmarkError):
     """This machine cannot carry the plan: too few files, ports or processes. Found before any load is sent."""
 
@@ -56,6 +60,12 @@ class InvalidRunError(FloodmarkError):
     """The run was measured to its end, and a check says that it must not be believed."""
 
     exit_code = 3
+
+
+class MissedThresholdError(FloodmarkError):
+    """The run counts, and missed what it was to meet."""
+
+    exit_code = 99
 
 
 class InterruptedRunError(FloodmarkError):

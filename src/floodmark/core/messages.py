@@ -13,11 +13,14 @@ from floodmark.core.codec import to_row
 from floodmark.core.command_line import CommandLine
 from floodmark.core.hit import Hit
 from floodmark.core.profile import LoadProfile
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.sample import Sample, TargetLimits
 from floodmark.core.second import Second
-from floodmark.core.target import RequestSpec
 
-WIRE_VERSION = 3
+WIRE_VERSION = 4
+
+NAME_CHARACTERS = 100
+"""The most in what an agent says of itself: its name, its host, its version. All of it printable."""
 
 # node to master
 HELLO = "floodmark_hello"
@@ -52,7 +55,8 @@ class Hello:
     """An agent is here, said again every second: also its heartbeat. `name` is stable, the bus identity is not.
 
     `process` is another word for each start of the agent: the same one under a new bus identity is the same process by
-    a new connection, and still has what it has measured. `watch` is the number of the watch under way.
+    a new connection, and still has what it has measured. `watch` is the number of the watch under way. `boot` is
+    another word for each start of its host (``boot_id``, random(4)); empty: not known.
     """
 
     wire: int
@@ -62,6 +66,7 @@ class Hello:
     version: str
     process: str = ""
     watch: int | None = None
+    boot: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,14 @@
     clocks.jsonl     clock readings of every node against the master's
     steps/NN/        the bursts of a search, each a run folder of its own
     target.log       what the target printed; *.log what master, workers and agent printed
-    verdict.json     made by ``floodmark report``, like report.html and waterline.svg: made again from the rest
+    verdict.json     made by ``floodmark report``, like report.html, waterline.svg and timeline.json: made again from
+                     the rest
 
 Lines are appended and flushed as they come, so that a crash at any moment leaves what was measured readable; a last
 line that is cut short is skipped. The manifest is written beside and renamed into place.
 """
 
+import contextlib
 import dataclasses
 import datetime as dt
 import json
@@ -24,7 +26,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from floodmark.core.absence import Absence
 from floodmark.core.clock import ClockReading
@@ -33,6 +35,7 @@ from floodmark.core.command_line import CommandLine
 from floodmark.core.errors import RunFolderError, WireError
 from floodmark.core.hit import Hit
 from floodmark.core.kept_json import read_kept
+from floodmark.core.line_file import LineFile, unwritable
 from floodmark.core.messages import WorkerReport
 from floodmark.core.profile import Profile
 from floodmark.core.sample import Sample, TargetLimits
@@ -54,6 +57,7 @@ TARGET_LOG = "target.log"
 VERDICT = "verdict.json"
 REPORT = "report.html"
 WATERLINE = "waterline.svg"
+TIMELINE = "timeline.json"
 
 R = TypeVar("R")
 
@@ -104,6 +108,9 @@ class Manifest:
     the kernel's choice. `request` is what was sent and which answer counted. `agent` is the name of the agent whose
     samples these are, `absences` are the times when it was not heard. `commands` are those of the target's
     processes, as the agent read them; `command` is the run's own. `strangers` were on the bus and were not heard.
+    `thresholds` are what the run was to meet, as it was asked for; `missed_live` those that ended the load. `plan` is
+    the text of the file that the run's options were in, none: there was none. `settings` are what the target's file
+    sets, without secrets: of two runs of one target they tell which knob was turned.
     """
 
     format: int = FORMAT
@@ -135,6 +142,10 @@ class Manifest:
     sources: tuple[str, ...] = ()
     verify: bool = True
     steps: tuple[SearchStep, ...] = ()
+    thresholds: tuple[str, ...] = ()
+    missed_live: tuple[str, ...] = ()
+    plan: str = ""
+    settings: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +173,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         """Names the folder; `create` or `read` comes next."""
         self.path = path
-        self._open: dict[str, IO[str]] = {}
+        self._open: dict[str, LineFile] = {}
 
     def create(self) -> None:
         """Makes the folder. Raises `RunFolderError` where it exists with anything in it, or cannot be made."""
@@ -176,14 +187,19 @@ class RunFolder:
             raise RunFolderError(f"{self.path}: cannot be made: {error.strerror}") from None
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Replaces the manifest, whole or not at all."""
+        """Replaces the manifest, whole or not at all. Raises `RunFolderError` where it cannot be written."""
         self.write_text(MANIFEST, json.dumps(to_plain(manifest), indent=2) + "\n")
 
     def write_text(self, name: str, text: str) -> Path:
-        """Writes a derived file beside and renames it into place."""
+        """Writes a file beside and renames it into place. Raises `RunFolderError` where it cannot be written."""
         beside = self.path / f".{name}.{os.getpid()}"
-        beside.write_text(text, encoding="utf-8")
-        return beside.replace(self.path / name)
+        try:
+            beside.write_text(text, encoding="utf-8")
+            return beside.replace(self.path / name)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise unwritable(self.path / name, error) from None
 
     def append_hits(self, hits: list[Hit]) -> None:
         """Appends raw hits as rows."""
@@ -194,14 +210,22 @@ class RunFolder:
         self._append(HITS, rows, header=_header(Hit))
 
     def append(self, name: str, records: list[Any]) -> None:
-        """Appends records to one of the line files."""
+        """Appends records to one of the line files.
+
+        Raises `RunFolderError` where they cannot be written now: they are kept, and written with the next.
+        """
         self._append(name, [to_plain(record) for record in records])
 
     def close(self) -> None:
-        """Closes every file that was appended to."""
-        for file in self._open.values():
-            file.close()
-        self._open.clear()
+        """Closes every file that was appended to. Raises `RunFolderError` where there is no room for what waits."""
+        problems = []
+        for name in tuple(self._open):
+            try:
+                self._open.pop(name).close()
+            except RunFolderError as error:
+                problems.append(str(error))
+        if problems:
+            raise RunFolderError("; ".join(problems))
 
     def manifest(self) -> Manifest:
         """The manifest. Raises `RunFolderError` where there is none, or one of another format."""
@@ -232,11 +256,10 @@ class RunFolder:
         if file is None:
             path = self.path / name
             is_new = not path.exists()
-            file = self._open[name] = path.open("a", encoding="utf-8")
+            file = self._open[name] = LineFile(path)
             if is_new and header is not None:
-                file.write(_line(header))
-        file.writelines(_line(line) for line in lines)
-        file.flush()
+                lines = [header, *lines]
+        file.append("".join(map(_line, lines)))
 
     def _lines(self, name: str) -> Iterator[tuple[str, Any]]:
         path = self.path / name

@@ -6,5 +6,6 @@ from floodmark.load.bus import secure_bus
 from floodmark.load.flood_user import FloodUser
 from floodmark.load.install import install_profile
 from floodmark.load.users import ParkedUser, UntilDone
+from floodmark.load.web_watch import watch_target
 
-__all__ = ["FloodUser", "ParkedUser", "UntilDone", "install_profile", "secure_bus"]
+__all__ = ["FloodUser", "ParkedUser", "UntilDone", "install_profile", "secure_bus", "watch_target"]

@@ -78,7 +78,6 @@ class AgentWatch:
         self._series = SeriesFetch(number)
         self._began_s = self._progress_s = clock()
         self._samples_most = 0
-        self._unwritten: str | None = None
         self._is_asked_again = False
         self._is_resuming = False
         self._is_over = False
@@ -173,25 +172,20 @@ class AgentWatch:
             return
         self._series.prove(chunk)
         for block in chunk.blocks:
-            if self._is_concluded or not self._keep(self._series.unfold(block)):
+            if self._is_concluded:
                 return
+            self._keep(self._series.unfold(block))
             gevent.sleep(0)
         self._series.took(chunk)
         if self._is_over and not chunk.resting:
             # The word was lost, or has not come yet: without it there would be more with every answer.
             self._send(messages.REST, None, letter.sender)
 
-    def _keep(self, samples: list[Sample]) -> bool:
-        """Only what is written has arrived; what could not be is asked for again."""
-        try:
-            self._log.keep(SAMPLES, samples)
-        except OSError as error:
-            self._unwritten = f"{SAMPLES} could not be written: {error.strerror or error}"
-            return False
+    def _keep(self, samples: list[Sample]) -> None:
+        self._log.keep(SAMPLES, samples)
         if samples:
             self._series.kept(samples)
             self._progress_s = self._clock()
-        return True
 
     def _is_mine(self, letter: Letter, number: int) -> bool:
         is_seat = self._seat is not None and letter.sender == self._seat.client_id
@@ -214,6 +208,8 @@ class AgentWatch:
             self._begin_absence(before)
         if now.lost or now is before:
             return
+        if before.is_rebooted_as(now):
+            self._note_reboot()
         self._seat = now
         is_same = now.process == before.process and before.client_id in self._answers
         if is_same:
@@ -254,6 +250,11 @@ class AgentWatch:
         if not absences or absences[-1].until_s is not None:
             absence = Absence(agent=seat.name, from_s=seat.seen_s, left=seat.left)
             self._log.update(absences=(*absences, absence))
+
+    def _note_reboot(self) -> None:
+        """Its host was started again meanwhile: with the agent everything else that ran there ended, the target too."""
+        absences = self._log.manifest.absences
+        self._log.update(absences=(*absences[:-1], replace(absences[-1], rebooted=True)))
 
     def _end_absence(self, *, restarted: bool = False, rested: bool = False) -> None:
         absences = self._log.manifest.absences
@@ -329,8 +330,6 @@ class AgentWatch:
         gone = [absence for absence in manifest.absences if absence.until_s is None]
         notes = [absence.words(manifest.fired_s) for absence in manifest.absences if absence.until_s is not None]
         problems = [absence.words(manifest.fired_s) for absence in gone]
-        if self._unwritten is not None:
-            problems.append(self._unwritten)
         if self._seat is not None and not self._is_whole:
             problems.append(
                 f"of what agent {self._seat.name} measured, {self._series.next:,} samples were fetched:"

@@ -11,10 +11,11 @@ import gevent
 
 from floodmark.core import messages
 from floodmark.core.codec import to_plain
-from floodmark.core.errors import ClusterError, FloodmarkError, InterruptedRunError, WireError
+from floodmark.core.errors import ClusterError, FloodmarkError, InterruptedRunError, MissedThresholdError, WireError
 from floodmark.core.messages import Beat, Done, HitRows, Ready, Seconds
 from floodmark.core.profile import SearchProfile, prove_workers
 from floodmark.core.run_folder import PULSES, SECONDS, WORKERS, RunStatus
+from floodmark.core.threshold_grammar import parse_all
 from floodmark.load.agent_watch import AgentWatch
 from floodmark.load.clock_round import ClockRound
 from floodmark.load.course import Course
@@ -27,6 +28,7 @@ from floodmark.load.roster import Roster
 from floodmark.load.run_log import RunLog
 from floodmark.load.search import Search
 from floodmark.load.squad import Squad, is_silent
+from floodmark.load.standing import Standing
 from floodmark.load.strangers import LEFT_OUT, STRANGERS, one_line, shown
 
 logger = logging.getLogger(__name__)
@@ -41,18 +43,20 @@ class Conductor:
         *,
         judge: Callable[[str], int],
         find: Callable[[str], Found],
+        observe: Callable[[RunLog], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`judge` is handed a finished run's folder, prints its verdict and returns the exit code for it.
 
-        `find` judges the folder of a search's step without a word.
+        `find` judges the folder of a search's step without a word. `observe` is shown each log before it is written to.
         """
+        self._observe = observe
         self._runner = environment.runner
         self._judge = judge
         self._find = find
         self._clock = clock
         self._patience = Patience(clock)
-        self._roster = Roster(self._runner, master=uuid.uuid4().hex, clock=clock)
+        self.roster = self._roster = Roster(self._runner, master=uuid.uuid4().hex, clock=clock)
         self._clocks = ClockRound(self._send, clock)
         self._logs: list[RunLog] = []  # the run's; in a search its own, then the step's
         self._squad = Squad(self._runner.clients)
@@ -93,8 +97,12 @@ class Conductor:
         log = RunLog(options, workers=len(self._squad), began_s=began_s)
         is_search = isinstance(options.profile, SearchProfile)
         status = self._recorded(log, lambda: (self._search if is_search else self._measure)(options))
-        if options.judge and (not is_search or any(step.judged for step in log.manifest.steps)):
+        if options.judge:
             return self._judge(log.path)
+        if options.goals.thresholds and not options.prepared:
+            logger.warning("The thresholds are not judged (--judge no): `floodmark report %s` does it", log.path)
+        if log.manifest.missed_live:
+            return MissedThresholdError.exit_code
         return InterruptedRunError.exit_code if status is RunStatus.INTERRUPTED else 0
 
     def cut(self, *, lost: bool = False) -> None:
@@ -110,6 +118,8 @@ class Conductor:
     def _recorded(self, log: RunLog, measure: Callable[[], None]) -> RunStatus:
         """Measures into a log and closes it, whatever happens."""
         self._logs.append(log)
+        if self._observe is not None:
+            self._observe(log)
         status, problems = RunStatus.FAILED, []
         try:
             measure()
@@ -153,6 +163,7 @@ class Conductor:
             self._squad,
             watch if options.agents else None,
             number=number,
+            standing=self._standing(options),
             clocks=self._clocks,
             patience=self._patience,
             send=self._send,
@@ -162,6 +173,15 @@ class Conductor:
             self._course.go()
         finally:
             self._course = None  # what comes late is of no load
+
+    def _standing(self, options: LoadOptions) -> Standing | None:
+        """Where a threshold that is missed is to end the load."""
+        goals = options.goals
+        if not goals.abort_on_fail or isinstance(options.profile, SearchProfile):
+            return None
+        thresholds = parse_all(goals.thresholds)
+        names = list(self._squad.names.values())
+        return Standing(thresholds, options.profile, names, delay_s=goals.abort_delay_s, clock=self._clock)
 
     def _gather_workers(self) -> Squad:
         """Every worker that Locust has running."""
@@ -229,13 +249,17 @@ class Conductor:
 
     def _keep_hits(self, letter: Letter) -> None:
         hits = letter.read(HitRows)
-        if self._is_under_way(hits.number) and self._logs:
+        if self._course is not None and self._is_under_way(hits.number) and self._logs:
             self._logs[-1].keep_hits(list(hits.rows))
+            if self._course.standing:
+                self._course.standing.note_hits(hits.rows)
 
     def _keep_seconds(self, letter: Letter) -> None:
         seconds = letter.read(Seconds)
-        if self._is_under_way(seconds.number):
+        if self._course is not None and self._is_under_way(seconds.number):
             self._keep(SECONDS, list(seconds.seconds))
+            if self._course.standing:
+                self._course.standing.note_seconds(seconds.seconds)
 
     def _note_done(self, letter: Letter) -> None:
         done = letter.read(Done)

@@ -22,6 +22,7 @@ from floodmark.load.options import LoadOptions
 from floodmark.load.patience import GATHER_TIMEOUT_S, Patience
 from floodmark.load.run_log import RunLog
 from floodmark.load.squad import Squad
+from floodmark.load.standing import Standing
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Course:
         watch: AgentWatch | None,
         *,
         number: int,
+        standing: Standing | None = None,
         clocks: ClockRound,
         patience: Patience,
         send: Callable[[str, Any, str], None],
@@ -65,10 +67,13 @@ class Course:
     ) -> None:
         """`number` is the load's; `send` takes a message's type, its record and the node's identity on the bus.
 
-        `watch` None: no agent takes part.
+        `watch` None: no agent takes part. `standing`: what is missed by it ends the load; None: nothing does.
         """
         self.number = number
         self.watch = watch
+        self.standing = standing
+        if watch and standing:
+            watch.lookout.tell = standing.note_samples
         self._options = options
         self._log = log
         self._squad = squad
@@ -112,6 +117,8 @@ class Course:
         log = self._log
         fired_s = self._fire(clocks)
         log.update(fired_s=fired_s)
+        if self.standing:
+            self.standing.begin(fired_s)
         log.keep_hits([])
         self._mark_release(fired_s)
         self._await_end(fired_s)
@@ -191,6 +198,7 @@ class Course:
             self._patience.pause(0.25)
             if self.watch:
                 self.watch.look()
+            self._end_where_missed()
             if self._patience.cut_asked:
                 end_s = min(end_s, self._clock() + CUT_GRACE_S)
             if lost := squad.lost:
@@ -198,6 +206,18 @@ class Course:
                 break
         self._log.add_problems(*(f"{name} did not report its end" for name in squad.missing))
         self.cut()  # who has not is to be free for the next load
+
+    def _end_where_missed(self) -> None:
+        """Cuts the load when it misses what it was to meet, and says so in the manifest."""
+        if self.standing is None or self._patience.cut_asked or not (missed := self.standing.missed()):
+            return
+        texts = tuple(threshold.text for threshold in missed)
+        words = f"the load was ended by what it missed: {'; '.join(texts)}"
+        logger.warning("%s", words[0].upper() + words[1:])
+        self._log.update(missed_live=texts)
+        self._log.add_problems(words)
+        self._patience.cut_asked = True
+        self.cut()
 
     def _close(self) -> None:
         """Lets the agent rest, fetches what it has measured, and reads all clocks again."""

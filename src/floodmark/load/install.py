@@ -1,5 +1,6 @@
 """Joins a profile to Locust: one call in a locustfile registers everything. It runs no load."""
 
+import atexit
 import logging
 import signal
 import sys
@@ -9,20 +10,29 @@ from typing import Any
 import gevent
 import locust.runners
 from locust import events
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
-from floodmark.core.errors import FloodmarkError, InvalidRunError
+from floodmark.core.errors import FloodmarkError, InterruptedRunError, InvalidRunError, LimitError
+from floodmark.core.outputs import Outputs
 from floodmark.core.profile import PROFILE_KINDS
+from floodmark.core.system import prove_linux
 from floodmark.load.bus import secure_bus
 from floodmark.load.conductor import Conductor
-from floodmark.load.judging import found_by_command, judge_by_command
+from floodmark.load.judging import found_by_command, judge_by_command, tell_no_verdict
 from floodmark.load.options import add_load_options, read_load_options
+from floodmark.load.outputs import read_outputs
+from floodmark.load.refusals import forget_refusal, note_refusal
+from floodmark.load.web_board import Board
+from floodmark.load.web_ui import join_web_ui
 from floodmark.load.worker import LoadWorker
 
 logger = logging.getLogger(__name__)
 
 HEARTBEATS_MISSED = 30
 """Locust gives a worker up after 3 missed heartbeats (3 to 5 s): a core that opens 10,000 connections may miss more."""
+
+STARTED_TIMEOUT_S = 5.0
+"""For a start of Locust's to come to its end: it waits for its workers for a second."""
 
 
 def install_profile(kind: str) -> None:
@@ -41,9 +51,19 @@ def install_profile(kind: str) -> None:
 def _on_init(kind: str, environment: Any, **_: Any) -> None:
     runner = environment.runner
     if isinstance(runner, WorkerRunner):
+        try:
+            prove_linux("a worker", "start it on a Linux host, and only the master here")
+        except LimitError as error:
+            logger.error("%s", error)  # noqa: TRY400 - a user's error is one line, no traceback
+            sys.exit(error.exit_code)
         LoadWorker(environment)
     elif isinstance(runner, MasterRunner):
-        _MasterSide(kind, environment)
+        try:
+            outputs = read_outputs(environment.parsed_options)
+        except FloodmarkError as error:
+            logger.error("%s", error)  # noqa: TRY400 - a user's error is one line, no traceback
+            sys.exit(error.exit_code)
+        _MasterSide(kind, environment, outputs)
     else:
         logger.error("A %s needs a master and workers: add --processes 2, or start --master and --worker", kind)
         sys.exit(2)
@@ -52,23 +72,39 @@ def _on_init(kind: str, environment: Any, **_: Any) -> None:
 class _MasterSide:
     """Turns Locust's test start, stop and quit into one run of the conductor."""
 
-    def __init__(self, kind: str, environment: Any) -> None:
+    def __init__(self, kind: str, environment: Any, outputs: Outputs) -> None:
         self._kind = kind
         self._environment = environment
-        self._conductor = Conductor(environment, judge=judge_by_command, find=found_by_command)
+        self._outputs = outputs
+        if environment.parsed_options.headless:
+            atexit.register(self._end)
+        judge = partial(judge_by_command, outputs=outputs)
+        board = Board(environment, kind) if environment.web_ui is not None else None
+        observe = board.observe if board is not None else None
+        self._conductor = Conductor(environment, judge=judge, find=found_by_command, observe=observe)
         self._run: gevent.Greenlet | None = None
-        self._stopping = False
+        self._stopping = self._refusing = False
+        if board is not None:
+            self._show(board)
         environment.events.test_start.add_listener(self._start)
-        environment.events.test_stopping.add_listener(self._stop)
+        environment.events.test_stopping.add_listener(self._test_stopping)
         environment.events.quitting.add_listener(self._stop)
         # Headless, Locust installs its own handler only after the test: until then SIGTERM would end it on the spot.
         gevent.signal_handler(signal.SIGTERM, self._terminate)
 
+    def _show(self, board: Board) -> None:
+        board.seats, board.is_busy = self._conductor.roster.seats, lambda: not (self._run is None or self._run.ready())
+        self._environment.events.test_start.add_listener(board.begin)
+        join_web_ui(self._environment, board, self._kind)
+
     def _start(self, **_: Any) -> None:
         if self._run is not None and not self._run.ready():
-            logger.error("The run before has not ended yet: start again when its verdict is there")
+            self._refuse("the run before has not ended yet: start again when its verdict is there")
             return
+        forget_refusal(self._environment)
         self._stopping = False
+        # Until there is a verdict: Locust may quit before, and would do so with 0.
+        self._environment.process_exit_code = InterruptedRunError.exit_code
         self._run = gevent.spawn(self._conduct)
 
     def _conduct(self) -> None:
@@ -78,20 +114,55 @@ class _MasterSide:
             code = self._conductor.conduct(options)
         except FloodmarkError as error:
             logger.error("%s", error)  # noqa: TRY400 - a user's error is one line, no traceback
+            self._tell_no_verdict(str(error))
             code = error.exit_code
         except Exception:
             logger.exception("The run ended on a bug")
+            self._tell_no_verdict("the run ended on a bug: see the master's log")
             code = FloodmarkError.exit_code
         environment.process_exit_code = code
         if code == InvalidRunError.exit_code:
             logger.warning("The run is not valid: see its checks")
         if not self._stopping:
             # Stopping ends the shape at once; headless, Locust then quits by itself.
+            _let_start_end(environment.runner)
             environment.runner.stop()
+
+    def _refuse(self, words: str) -> None:
+        """Locust has begun a test for which there is no load: it is stopped, or it would stay running for good."""
+        logger.error("%s%s", words[0].upper(), words[1:])
+        note_refusal(self._environment, words)
+        gevent.spawn(self._end_locusts_test)  # not from here: Locust is in the middle of its start
+
+    def _end_locusts_test(self) -> None:
+        _let_start_end(self._environment.runner)
+        self._refusing = True
+        try:
+            self._environment.runner.stop()
+        finally:
+            self._refusing = False
+
+    def _test_stopping(self, **_: Any) -> None:
+        """A test that was refused has no load to be cut: the run before goes on to its verdict."""
+        if not self._refusing:
+            self._stop()
+
+    def _tell_no_verdict(self, words: str) -> None:
+        note_refusal(self._environment, words)
+        tell_no_verdict(self._environment.host or "", words, self._outputs)
 
     def _terminate(self) -> None:
         self._stop()
         self._environment.runner.quit()
+        if self._run is None and self._environment.parsed_options.headless:
+            # Locust still waits for its workers, and looks at nothing else.
+            logger.error("Interrupted before the load began")
+            sys.exit(InterruptedRunError.exit_code)
+
+    def _end(self) -> None:
+        """The process ends: where Locust gave up waiting for its workers, or somebody else did, nobody has said so."""
+        if self._run is None:
+            self._tell_no_verdict("Locust ended before the load began")
 
     def _stop(self, **_: Any) -> None:
         """Locust stops or quits: a load under way is cut, and what was measured is kept."""
@@ -101,3 +172,10 @@ class _MasterSide:
             # Locust stops by itself when its last worker is gone: that is no user's wish.
             self._conductor.cut(lost=self._environment.runner.worker_count == 0)
             run.join(timeout=15)
+
+
+def _let_start_end(runner: Any) -> None:
+    """A worker that is told to start and to stop at once may do the first last, and then Locust waits for a minute."""
+    with gevent.Timeout(STARTED_TIMEOUT_S, exception=False):
+        while runner.state in {STATE_INIT, STATE_SPAWNING, STATE_RUNNING} and not runner.spawning_completed:
+            gevent.sleep(0.01)

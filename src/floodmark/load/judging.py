@@ -1,6 +1,8 @@
 """Verdicts from the master, each made by `floodmark report` in a process of its own: this one is gevent-patched."""
 
 import json
+import os
+import signal
 import sys
 from dataclasses import dataclass
 
@@ -8,6 +10,7 @@ from gevent import subprocess
 
 from floodmark.core.errors import ClusterError, InterruptedRunError, InvalidRunError
 from floodmark.core.outcomes import Outcome
+from floodmark.core.outputs import ExportFormat, Outputs, asked_by_environment
 
 _JUDGED_CODES = (0, InvalidRunError.exit_code, InterruptedRunError.exit_code)
 
@@ -22,14 +25,32 @@ class Found:
     answered: int
 
 
-def judge_by_command(folder: str) -> int:
-    """Prints a run folder's verdict and returns the exit code for it."""
-    return int(subprocess.run(_report(folder), check=False).returncode)
+def judge_by_command(folder: str, outputs: Outputs) -> int:
+    """Prints a run folder's verdict, has it handed over as was asked for, and returns the exit code for it.
+
+    Raises `ClusterError` where a signal ended the judging: it could say nothing itself.
+    """
+    code = int(subprocess.run([*_report(folder), *outputs.words], check=False).returncode)
+    if code < 0:
+        name = signal.Signals(-code).name
+        raise ClusterError(f"{name} ended the judging: `floodmark report {folder}` judges the run again")
+    return code
+
+
+def tell_no_verdict(target: str, words: str, outputs: Outputs) -> None:
+    """Has the JUnit files say that there is no verdict, and why: else CI would find none, or one of a run before."""
+    exports = [export.words for export in outputs.exports if export.format is ExportFormat.JUNIT]
+    if exports:
+        subprocess.run([sys.executable, "-m", "floodmark.report.no_verdict", target, words, *exports], check=False)
 
 
 def found_by_command(folder: str) -> Found:
     """Judges a run folder without printing. Raises `ClusterError` where that fails."""
-    done = subprocess.run([*_report(folder), "--json", "-"], check=False, capture_output=True, text=True)
+    # CI's summary and OpenTelemetry's receiver get the run's verdict, and not each burst's of a search.
+    asked = asked_by_environment(os.environ)
+    quiet = {name: value for name, value in os.environ.items() if name not in asked}
+    words = [*_report(folder), "--json", "-"]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, env=quiet)
     if done.returncode not in _JUDGED_CODES:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise ClusterError(f"{folder} could not be judged: {last}")

@@ -3,6 +3,8 @@
 The agent's seat on the bus is the roster's.
 """
 
+from collections.abc import Callable
+
 from floodmark.core.messages import Samples
 from floodmark.core.sample import ConnectionCounts, Sample
 
@@ -14,8 +16,9 @@ class Lookout:
     """Reset by making a new one for each run: samples of a watch before must not count for this one."""
 
     def __init__(self, port: int) -> None:
-        """`port` is where the load goes."""
+        """`port` is where the load goes. `tell` may be set to who else is to have the figures."""
         self.samples_seen = 0
+        self.tell: Callable[[Samples], None] | None = None
         self._port = port
         self._last: ConnectionCounts | None = None
 
@@ -24,6 +27,8 @@ class Lookout:
         self.samples_seen = samples.taken
         for sample in samples.samples:
             self._look(sample)
+        if self.tell is not None:
+            self.tell(samples)
 
     @property
     def held(self) -> int:

@@ -4,7 +4,7 @@ import datetime as dt
 import sys
 from dataclasses import replace
 
-from floodmark.core.environment import host_facts, versions_of
+from floodmark.core.environment import host_facts, machine_facts, versions_of
 from floodmark.core.profile import SteadyProfile
 from floodmark.core.run_folder import MANIFEST, Manifest, RunFolder, RunStatus
 from floodmark.load.options import LoadOptions
@@ -23,6 +23,7 @@ def begin_manifest(folder: RunFolder, options: LoadOptions, workers: int) -> Man
             request=options.request,
             sources=options.sources,
             verify=options.verify,
+            thresholds=options.goals.thresholds,
         )
     return Manifest(
         run_id=folder.path.name,
@@ -36,11 +37,12 @@ def begin_manifest(folder: RunFolder, options: LoadOptions, workers: int) -> Man
         workers=workers,
         beat_s=options.beat_s,
         versions=versions_of(DISTRIBUTIONS),
-        host=host_facts(),
+        host=host_facts() | machine_facts(),
         command=tuple(sys.argv),
         request=options.request,
         sources=options.sources,
         verify=options.verify,
+        thresholds=options.goals.thresholds,
     )
 
 
@@ -57,6 +59,7 @@ def step_manifest(search: Manifest, step: Manifest) -> Manifest:
         expect=search.expect,
         versions=search.versions,
         command=search.command,
+        settings=search.settings,
     )
 
 

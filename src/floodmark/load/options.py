@@ -1,17 +1,22 @@
 """A profile's options for Locust's command line, start form and environment; no run is started here."""
 
+import argparse
 import contextlib
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from floodmark.core.address import Address, parse_url
 from floodmark.core.asked import DEFAULTS, FLAGS, Asked, profile_of
-from floodmark.core.errors import UsageError
+from floodmark.core.errors import ThresholdError, UsageError
+from floodmark.core.goals import Goals, goals_of
 from floodmark.core.profile import Profile
 from floodmark.core.source import parse_sources
 from floodmark.core.target import RequestSpec
+from floodmark.core.threshold_grammar import parse_thresholds
+from floodmark.load.outputs import add_output_options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +37,21 @@ class LoadOptions:
     folder: Path | None
     prepared: bool
     judge: bool
+    goals: Goals = field(default_factory=Goals)
 
     @property
     def sent_request(self) -> RequestSpec:
         """The request with the hold filled in; ``{id}`` is the engine's to fill."""
         return replace(self.request, path=self.request.path.replace("{hold}", f"{self.profile.hold_s:g}"))
+
+
+class _Offered(tuple[str, ...]):
+    """What the start form offers; what else is given is refused where it is read, with the remedy."""
+
+    __slots__ = ()
+
+    def __contains__(self, _: object) -> bool:
+        return True
 
 
 class _Option(NamedTuple):
@@ -45,6 +60,7 @@ class _Option(NamedTuple):
     words: str
     default: Any = ""
     kind: Callable[[str], Any] = str
+    choices: _Offered | None = None
 
 
 _NUMBERS = {
@@ -76,17 +92,40 @@ _REQUEST = (
     _Option("--expect-text", "FLOODMARK_EXPECT_TEXT", "A text that the answer's body must contain"),
     _Option("--expect-match", "FLOODMARK_EXPECT_MATCH", "A regular expression that must be found in the body"),
     _Option("--source", "FLOODMARK_SOURCE", "Addresses to send from, as in 127.0.0.2-127.0.0.9,10.1.0.0/28"),
-    _Option("--verify", "FLOODMARK_VERIFY", "With https: yes, or no to take any certificate", "yes"),
-)
-
-_HIDDEN = (
+    _Option(
+        "--verify",
+        "FLOODMARK_VERIFY",
+        "With https: yes, or no to take any certificate",
+        "yes",
+        choices=_Offered(("yes", "no")),
+    ),
     _Option(
         "--expect-agents",
         "FLOODMARK_EXPECT_AGENTS",
         "Agents to wait for; the one that watches the load's port is used. 0 measures from this side only",
-        1,
-        int,
+        "1",
     ),
+)
+
+_THRESHOLD = "FLOODMARK_THRESHOLD"
+
+_GATE = (
+    _Option(
+        "--threshold",
+        _THRESHOLD,
+        "What the run is to meet, as in 'http_req_duration: p(95)<200'; several with && between them, or said again",
+    ),
+    _Option(
+        "--abort-on-fail",
+        "FLOODMARK_ABORT_ON_FAIL",
+        "yes: end the load as soon as a threshold is missed for sure",
+        "no",
+        choices=_Offered(("no", "yes")),
+    ),
+    _Option("--abort-delay", "FLOODMARK_ABORT_DELAY", "Seconds of the load in which no threshold ends it", "0"),
+)
+
+_HIDDEN = (
     _Option("--beat", "FLOODMARK_BEAT", "Seconds between two samples of the agent", 0.05, float),
     _Option("--run-folder", "FLOODMARK_RUN_FOLDER", "Where the run is kept; empty: a new folder under runs/"),
     _Option(
@@ -102,14 +141,38 @@ def add_load_options(kind: str, parser: Any) -> None:
     In the start form every field is text, and what it says is checked when a run begins.
     """
     group = parser.add_argument_group(f"Floodmark {kind}", "what is sent, from where, and which answer counts")
-    for options, in_form in (((*_numbers_of(kind), *_REQUEST), True), (_HIDDEN, False)):
+    for options, in_form in (((*_numbers_of(kind), *_REQUEST, *_GATE), True), (_HIDDEN, False)):
         for option in options:
             action = group.add_argument(
-                option.flag, env_var=option.variable, type=option.kind, default=option.default, help=option.words
+                option.flag,
+                env_var=option.variable,
+                action=_Joined if option.flag == "--threshold" else "store",
+                type=option.kind,
+                default=option.default,
+                help=option.words,
+                choices=option.choices,
             )
             # What Locust's own parser.add_argument notes on an action; an argument group does not pass through it.
             action.include_in_web_ui = in_form
             action.is_secret = action.is_required = action.is_multiple = False
+    add_output_options(group)
+
+
+class _Joined(argparse.Action):
+    """Thresholds, which may be said again: all are one text then, as in the start form. What is none is refused."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:  # noqa: ARG002
+        try:
+            texts = [] if _is_blank_variable(values) else [one.text for one in parse_thresholds(values)]
+        except ThresholdError as error:
+            raise argparse.ArgumentError(self, str(error)) from None
+        known = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, " && ".join([known, *texts] if known else texts))
+
+
+def _is_blank_variable(text: str) -> bool:
+    """An empty variable is one that is not set. An empty text on the command line is a limit that got lost."""
+    return not text.strip() and not os.environ.get(_THRESHOLD, "not set").strip()
 
 
 def read_load_options(kind: str, parsed: Any, host: str | None) -> LoadOptions:
@@ -124,11 +187,17 @@ def read_load_options(kind: str, parsed: Any, host: str | None) -> LoadOptions:
         request=request,
         sources=parse_sources(_text(parsed.source)),
         verify=_is_yes("--verify", parsed.verify),
-        agents=int(parsed.expect_agents),
+        agents=_agents(_text(parsed.expect_agents)),
         beat_s=float(parsed.beat),
         folder=Path(parsed.run_folder) if parsed.run_folder else None,
         prepared=_is_yes("--run-prepared", parsed.run_prepared, default="no"),
         judge=_is_yes("--judge", parsed.judge),
+        goals=goals_of(
+            kind,
+            [text] if (text := _text(parsed.threshold)) else [],
+            abort_on_fail=_is_yes("--abort-on-fail", parsed.abort_on_fail, default="no"),
+            abort_delay_s=_number("--abort-delay", _text(parsed.abort_delay) or "0"),
+        ),
     )
 
 
@@ -156,6 +225,13 @@ def _asked(kind: str, parsed: Any) -> Asked:
         if text := _text(getattr(parsed, flag.removeprefix("--"))):
             given[name] = _whole(flag, text) if name in wholes else _number(flag, text)
     return Asked(**given)
+
+
+def _agents(text: str) -> int:
+    number = _whole("--expect-agents", text or "1")
+    if number < 0:
+        raise UsageError(f"--expect-agents {text}: give 0 or more; 0 measures from this side only")
+    return number
 
 
 def _server(host: str | None) -> Address:

@@ -66,7 +66,7 @@ class PlainLoad:
         return Curves(
             end_s=round(end_s, 3),
             queue_limit=queue_limit(self.newest),
-            places=PlaceCurves(times_s=times_s, places=places, **columns),  # type: ignore[arg-type] # all are counts
+            places=PlaceCurves(times_s=times_s, places=places, **columns),
             rates=self._intervals.curves(self._counted_until_s(end_s)),
         )
 

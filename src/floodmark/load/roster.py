@@ -9,7 +9,7 @@ from typing import Any
 from floodmark.core import messages
 from floodmark.core.codec import to_plain
 from floodmark.core.errors import WireError
-from floodmark.core.messages import WIRE_VERSION, Hello, Rest, Welcome
+from floodmark.core.messages import NAME_CHARACTERS, WIRE_VERSION, Hello, Rest, Welcome
 from floodmark.load.doorkeeper import UNKNOWN
 from floodmark.load.inbox import Letter
 from floodmark.load.strangers import STRANGERS, one_line
@@ -32,7 +32,6 @@ REFUSED_KEPT_S = 600.0
 
 MOST_SEATS = 100
 """Agents, by name, that are there or were."""
-NAME_CHARACTERS = 100
 
 LOOK_LATE_S = 1.0
 """Who looks so much later than he meant to was away himself: what came meanwhile waits to be read."""
@@ -44,8 +43,8 @@ class AgentSeat:
 
     `client_id` is its identity on the bus, `seen_s` when it was last heard.
 
-    `process` is its process, `watch` the watch under way by its newest hello. `lost`: it was silent for too long, or
-    has `left`, and said so.
+    `process` is its process, `watch` the watch under way by its newest hello, `boot` its host's last start. `lost`: it
+    was silent for too long, or has `left`, and said so.
     """
 
     client_id: str
@@ -55,8 +54,14 @@ class AgentSeat:
     pid: int
     seen_s: float
     watch: int | None = None
+    boot: str = ""
     lost: bool = False
     left: bool = False
+    returned: bool = False
+
+    def is_rebooted_as(self, other: "AgentSeat") -> bool:
+        """Between the two the host was started again. What an older kernel does not say is no difference."""
+        return bool(self.boot and other.boot) and self.boot != other.boot
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,7 +141,11 @@ class Roster:
             pid=hello.pid,
             seen_s=letter.received_s,
             watch=hello.watch,
+            boot=hello.boot,
+            returned=known is not None,
         )
+        if known is not None and known.is_rebooted_as(self._seats[hello.name]):
+            logger.warning("Its host %s was restarted", hello.host)
 
     def heard(self, letter: Letter) -> None:
         """Notes that an agent lives, whatever it has said."""
@@ -165,6 +174,10 @@ class Roster:
     def agents(self) -> list[AgentSeat]:
         """Those that are there, in the order in which they joined."""
         return [seat for seat in self._seats.values() if not seat.lost]
+
+    def seats(self) -> list[AgentSeat]:
+        """Those that are there and those that were."""
+        return list(self._seats.values())
 
     def agent(self, name: str) -> AgentSeat | None:
         """The agent of that name, as it was last heard of; None where there never was one."""
@@ -225,7 +238,7 @@ class Roster:
 
 def _prove_names(hello: Hello) -> None:
     """What an agent calls itself is written in logs and reports. Raises `WireError`."""
-    for field in ("name", "host", "process", "version"):
+    for field in ("name", "host", "process", "version", "boot"):
         value = getattr(hello, field)
         if len(value) > NAME_CHARACTERS or not value.isprintable():
             most = f"printable text of {NAME_CHARACTERS} characters at the most"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from floodmark.core.errors import ClusterError
+from floodmark.core.goals import Goals
 from floodmark.core.profile import BurstProfile, SearchProfile
 from floodmark.core.run_folder import STEPS, RunStatus, SearchStep
 from floodmark.load.judging import Found
@@ -71,7 +72,8 @@ class Search:
         step = SearchStep(folder=f"{STEPS}/{number:02}-{burst.requests}", requests=burst.requests)
         self._note(step)
         path = Path(self._log.path) / step.folder
-        options = replace(self._options, profile=burst, folder=path, prepared=False)
+        # What the search is to meet is judged on the whole.
+        options = replace(self._options, profile=burst, folder=path, prepared=False, goals=Goals())
         log = RunLog(options, workers=self._log.manifest.workers)
         log.take_over(step_manifest(self._log.manifest, log.manifest))
         self._run(log, options)

@@ -67,7 +67,7 @@ def _places(load: Seen, curves: PlaceCurves) -> Table:
         (place.words, *_now_and_most(curves.places[place]), shown(limits.get(place)), MEANINGS[place])
         for place in Place
     ]
-    if curves.with_server[-1] is not None:
+    if _is_whole(curves):
         rows.insert(0, (WITH_SERVER, *_now_and_most(curves.with_server), NOT_SEEN, load.with_server_means))
     return Table(
         key="places",
@@ -77,6 +77,12 @@ def _places(load: Seen, curves: PlaceCurves) -> Table:
         numbers=(1, 2, 3),
         rows=tuple(rows),
     )
+
+
+def _is_whole(curves: PlaceCurves) -> bool:
+    """When something was seen last, in service and in process were not told apart."""
+    pairs = zip(reversed(curves.with_server), reversed(curves.places[Place.IN_SERVICE]), strict=True)
+    return next((whole is not None for whole, part in pairs if whole is not None or part is not None), False)
 
 
 def _now_and_most(counts: Counts) -> tuple[str, str]:

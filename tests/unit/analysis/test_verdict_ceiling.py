@@ -185,3 +185,10 @@ def test_a_recording_says_the_same_on_any_nodes_clock():
     assert verdict.in_service.ceiling == 40
     assert "40 requests at once, in 40 reused threads of one process" in verdict.sentence
     assert "the other 960 waited inside the process" in verdict.sentence
+
+
+def test_threads_without_names_are_counted_and_none_is_shown():
+    recording = Simulation(server=Server(slots=4), requests=40, hold_s=1.0).record()
+    nameless = replace(recording, hits=tuple(replace(hit, thread=None) for hit in recording.hits))
+    assert judge(nameless).document.verdict.model.words.endswith(" answers came from 4 threads in 1 process")
+    assert "4 thread names, such as '" in judge(recording).document.verdict.model.words

@@ -27,6 +27,7 @@ def test_the_help_has_its_options_in_groups_and_the_profiles_last(shown):
         "What to run, once",
         "The load",
         "From where, and which answer counts",
+        "What it is to meet",
         "The run",
         "Other options",
         "Profiles",

@@ -100,3 +100,10 @@ def test_a_folder_that_a_suite_is_at_work_in_is_only_read(zoo):
     assert "is at work in it" in done.stderr
     suite("--report", "s")
     assert (zoo / "s" / "suite.json").read_bytes() != before
+
+
+def test_quiet_is_one_line_with_how_the_rows_came_out(zoo):
+    add(zoo, "one", MISSING)
+    done = suite("one", "--out", "suite", "-q")
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "1 run: 1 not run.\n", "")
+    assert suite("--report", "suite", "-q").stdout == done.stdout

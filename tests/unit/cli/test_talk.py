@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from floodmark.cli import app
 from floodmark.cli_talk import Loudness, talk_of
 from floodmark.core.errors import UsageError
+from floodmark.core.run_folder import RunFolder
 from floodmark.core.text_tail import TextTail
 
 DRAWS = (
@@ -101,11 +102,11 @@ def test_quiet_prints_the_sentence_and_nothing_else_and_says_when_a_run_does_not
 def recorded_run(tmp_path):
     sys.path[:0] = [str(Path(__file__).parents[1] / name) for name in ("analysis", "report")]
     try:
-        from simulated import Server, Simulation  # noqa: PLC0415 - another room's helper
-        from test_report_build import written  # noqa: PLC0415 - the same
+        from export_cases import kept  # noqa: PLC0415 - another room's helper
+        from simulated import Server, Simulation  # noqa: PLC0415 - the same
     finally:
         del sys.path[:2]
-    return written(tmp_path / "run", Simulation(server=Server(slots=4), requests=40).record()).path
+    return kept(Simulation(server=Server(slots=4), requests=40).record(), RunFolder(tmp_path / "run")).path
 
 
 def in_a_pipe(**environment):

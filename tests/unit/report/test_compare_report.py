@@ -159,3 +159,14 @@ def test_a_comparison_keeps_to_its_published_schema(document):
     for found in (document, compare(runs()[:3]), compare([runs()[0], runs()[5]])):
         schema.validate(to_plain(found))
         assert not schema.is_valid({**to_plain(found), "change": "perhaps"})
+
+
+def test_a_number_and_its_unit_stay_on_one_line_of_the_headline(document):
+    found = dataclasses.replace(document, sentence="Changed: half within -761 ms (-75 %) & more.")
+    page = render_compare(found, judged_sides(document, runs()))
+    assert "half within -761\u00a0ms (-75\u00a0%) &amp; more." in page
+
+
+def test_the_sentence_of_one_run_is_not_told_as_that_of_all(document):
+    page = render_compare(document, judged_sides(document, runs()))
+    assert page.count(">The first of them: ") == 2

@@ -103,6 +103,14 @@ def test_both_commands_refuse_alike(said, command):
     assert err.startswith("floodmark: --export xunit:a.xml: no format 'xunit'; there are junit (.xml)")
 
 
+def test_a_threshold_that_is_none_is_refused_before_anything_is_started(said, tmp_path):
+    code, out, err = said("run", "fastapi-uvicorn-sync", "--threshold", "http_req_duratoin: p(95)<1")
+    assert (code, out) == (2, "")
+    words = "threshold 'http_req_duratoin: p(95)<1', column 1: no metric 'http_req_duratoin'; near it are"
+    assert err.startswith(f"floodmark: {words} http_req_duration")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_suites_folder_has_no_one_run_to_export(said, tmp_path):
     (tmp_path / "suite").mkdir()
     (tmp_path / "suite" / "suite.json").write_text("{}")

@@ -4,32 +4,17 @@ import json
 from dataclasses import replace
 
 import pytest
+from export_cases import kept
 from simulated import Server, Simulation
 from simulated_steady import SteadySimulation
 from steady_cases import search_manifest
 
 from floodmark.core.errors import RunFolderError
 from floodmark.core.profile import ClosedProfile, SearchProfile
-from floodmark.core.run_folder import CLOCKS, SAMPLES, SECONDS, WORKERS, RunFolder, RunStatus, SearchStep
+from floodmark.core.run_folder import RunFolder, RunStatus, SearchStep
 from floodmark.report.build import build_report
 
 SEARCH = SearchProfile(first=16, most=10_000, hold_s=5.0)
-
-
-def written(path, recording):
-    folder = RunFolder(path)
-    folder.create()
-    folder.write_manifest(recording.manifest)
-    folder.append_hits(list(recording.hits))
-    for name, records in (
-        (SAMPLES, recording.samples),
-        (WORKERS, recording.workers),
-        (CLOCKS, recording.clocks),
-        (SECONDS, recording.seconds),
-    ):
-        folder.append(name, list(records))
-    folder.close()
-    return folder
 
 
 def searched(path, *steps, status=RunStatus.COMPLETE):
@@ -40,14 +25,14 @@ def searched(path, *steps, status=RunStatus.COMPLETE):
 
 
 def step_of(path, name, requests):
-    written(path / "steps" / name, Simulation(server=Server(slots=40), requests=requests).record())
+    kept(Simulation(server=Server(slots=40), requests=requests).record(), RunFolder(path / "steps" / name))
     return SearchStep(folder=f"steps/{name}", requests=requests, judged=True)
 
 
 def test_a_steady_loads_folder_gets_its_verdict_report_and_picture(tmp_path):
     profile = ClosedProfile(connections=100, duration_s=3.0, timeout_s=2.0, hold_s=0.1)
     recording = SteadySimulation(profile=profile, slots=40, service_s=0.1, workers=2).record()
-    folder = written(tmp_path / "run", recording)
+    folder = kept(recording, RunFolder(tmp_path / "run"))
     judged = build_report(folder)
     document = json.loads((folder.path / "verdict.json").read_text())
     assert document["throughput"]["answered"] == judged.document.throughput.answered
@@ -103,4 +88,4 @@ def test_a_steady_load_that_was_never_released_says_so(tmp_path):
     recording = SteadySimulation(profile=profile, slots=40, service_s=0.1).record()
     unfired = replace(recording, manifest=replace(recording.manifest, fired_s=None), hits=(), seconds=())
     with pytest.raises(RunFolderError, match="never released"):
-        build_report(written(tmp_path / "run", unfired))
+        build_report(kept(unfired, RunFolder(tmp_path / "run")))

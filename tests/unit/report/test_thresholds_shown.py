@@ -12,7 +12,7 @@ from floodmark.analysis.document import Check, Judged, Validity
 from floodmark.analysis.thresholds import with_thresholds
 from floodmark.core.run_folder import Manifest, RunStatus
 from floodmark.report.exit_code import exit_code_of
-from floodmark.report.terminal import print_verdict
+from floodmark.report.terminal import print_sentence, print_verdict
 
 MET, MISSED = "target.in_service.ceiling >= 40", "target.accept_queue.max < 0"
 
@@ -54,6 +54,14 @@ def test_a_run_that_does_not_count_neither_meets_nor_misses_unless_a_threshold_e
     found = judged(*texts, valid=valid)
     manifest = manifest_for(found, status=status, missed_live=missed_live)
     assert exit_code_of(found.document, manifest) == code
+
+
+def test_a_quiet_verdict_has_a_line_for_each_threshold_that_was_missed() -> None:
+    found, file = judged(MET, MISSED), io.StringIO()
+    print_sentence(found, manifest_for(found), Console(file=file, width=40))
+    sentence, missed = file.getvalue().splitlines()
+    assert sentence == found.document.verdict.sentence
+    assert missed == f"MISSED {MISSED}: {found.document.thresholds[1].words}"
 
 
 def test_each_threshold_is_a_line_with_its_mark_and_its_value() -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,35 @@ def test_a_steady_loads_rates_are_those_of_its_seconds_and_bounded():
     assert len(rates.times_s) <= MOST_INTERVALS
     assert rates.answered_per_s[0] == pytest.approx(judged.seconds[0].answered, rel=0.01)
     assert isinstance(hour[0], SecondPoint)
+
+
+def test_where_nothing_was_measured_any_more_the_load_goes_on_and_its_places_are_not_known():
+    profile = ClosedProfile(connections=100, duration_s=6.0, timeout_s=2.0, hold_s=0.1)
+    recording = SteadySimulation(profile=profile, slots=40, service_s=0.1, workers=2).record()
+    first_s = recording.samples[0].socket_s
+    kept = tuple(sample for sample in recording.samples if not 2 < sample.socket_s - first_s < 4)
+    whole = curves_of(judge(recording), recording)
+    curves = curves_of(*judged_of(replace(recording, samples=kept)))
+    assert curves.end_s == whole.end_s
+    ((gap_s, until_s),) = gaps_of(curves)
+    assert until_s - gap_s == pytest.approx(1.5, abs=0.2)
+    lost = tuple(sample for sample in recording.samples if sample.socket_s - first_s < 3)
+    curves = curves_of(*judged_of(replace(recording, samples=lost)))
+    assert curves.end_s == whole.end_s >= 6
+    assert len(curves.rates.times_s) == len(whole.rates.times_s) >= 6
+    assert {values[-1] for values in curves.places.places.values()} == {None}
+    assert curves.places.times_s[-1] == pytest.approx(3.5, abs=0.3)
+
+
+def judged_of(recording):
+    return judge(recording), recording
+
+
+def gaps_of(curves):
+    """From when until when no place is known."""
+    times_s = [*curves.places.times_s, curves.end_s]
+    rows = zip(*curves.places.places.values(), strict=True)
+    return [pair for pair, row in zip(pairwise(times_s), rows, strict=True) if set(row) == {None}]
 
 
 def test_the_pages_colours_are_the_pictures():

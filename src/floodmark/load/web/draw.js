@@ -101,7 +101,7 @@ const TITLES = {
 };
 
 const title = (name, more, y, look) => ({
-  text: `<b>${TITLES[name]}</b>${more}`,
+  text: name === "threads" && more ? more.slice(2) : `<b>${TITLES[name]}</b>${more}`,
   xref: "paper",
   yref: "paper",
   x: 0,
@@ -235,6 +235,7 @@ function gaps(curves, look) {
     if (found.length && found.at(-1).x1 === time) found.at(-1).x1 = until;
     else found.push({ type: "rect", xref: "x", yref: "y domain", x0: time, x1: until, y0: 0, y1: 1, fillcolor: look.line, line: { width: 0 }, layer: "below" });
   });
+  for (const gap of found) if ((gap.x1 - gap.x0) * 5 > curves.end_s) gap.label = { text: "nothing heard", font: { size: 12, color: look.muted } };
   return found;
 }
 
