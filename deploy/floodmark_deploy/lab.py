@@ -1,12 +1,10 @@
 """A lab: several hosts on one machine, brought up, looked at and taken away. How each thing is made is elsewhere."""
 
 import dataclasses
-import fcntl
 import json
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network
@@ -16,6 +14,7 @@ from floodmark.core.errors import LabError
 from floodmark_deploy.lab_boot import answers, boot, hang_up, last_words
 from floodmark_deploy.lab_files import write_files
 from floodmark_deploy.lab_ledger import FILE_NAME, Ledger
+from floodmark_deploy.lab_locks import folder_lock, name_lock
 from floodmark_deploy.lab_needs import prove_lab_can_be
 from floodmark_deploy.lab_network import free_network, make_bridge, make_cable
 from floodmark_deploy.lab_plan import DEFAULT_FOLDER, DEFAULT_NAME, LabHost, LabPlan
@@ -28,11 +27,6 @@ BOOT_TIMEOUT_S = 120.0
 """A host is there within 2 to 10 seconds; many at once on a busy machine take longer."""
 
 BOOT_PAUSE_S = 0.2
-
-LOCK_TIMEOUT_S = 300.0
-"""Longer than another `up` takes that makes the tree."""
-
-LOCK_PAUSE_S = 0.2
 
 
 class HostState(StrEnum):
@@ -100,9 +94,8 @@ class Lab:
         with self._alone():
             if running := self._running(wanted, network):
                 return running
-            plan = dataclasses.replace(wanted, folder=self._folder, network=network or free_network())
             try:
-                return self._make(plan)
+                return self._make(dataclasses.replace(wanted, folder=self._folder), network)
             except BaseException:
                 self._take_down()
                 raise
@@ -114,7 +107,8 @@ class Lab:
         """
         prove_lab_can_be()
         with self._alone():
-            return self._take_down() + (self._remove_trees() if trees else ())
+            things = self._take_down()
+            return things + (self._remove_trees() if trees else ())
 
     def status(self) -> LabStatus:
         """What is there, as the machine says. Changes nothing."""
@@ -144,15 +138,18 @@ class Lab:
             )
         return status.plan
 
-    def _make(self, plan: LabPlan) -> LabPlan:
-        plan.home.mkdir(parents=True, mode=0o700)
-        ledger = Ledger(path=plan.home / FILE_NAME)
-        ledger.note(Thing(kind=Kind.FOLDER, name=str(plan.home)))
-        tree = make_tree(plan, self._say)
+    def _make(self, wanted: LabPlan, network: IPv4Network | None) -> LabPlan:
+        """What all labs share is made with the folder's lock; the hosts then boot without it."""
+        wanted.home.mkdir(parents=True, mode=0o700)
+        ledger = Ledger(path=wanted.home / FILE_NAME)
+        ledger.note(Thing(kind=Kind.FOLDER, name=str(wanted.home)))
+        with self._all_labs_alone():
+            tree = make_tree(wanted, self._say)
+            plan = dataclasses.replace(wanted, network=network or free_network())
+            make_bridge(plan, ledger)  # with its address: the network is taken now
         write_files(plan)
         _write_plan(plan)
         self._say(f"starting {len(plan.hosts)} hosts on {plan.network}")
-        make_bridge(plan, ledger)
         for host in plan.hosts:
             make_cable(plan, host, ledger)
             boot(plan, host, tree, ledger)
@@ -180,12 +177,16 @@ class Lab:
         """What the ledger names and what is marked, as far as it is there; each once, in the order of `Kind`."""
         lab = self._empty
         marked = left_on_the_machine(lab.name, lab.namespace_prefix, lab.bridge, lab.cgroup)
-        partial = trees_folder(self._folder).glob("*.partial")  # its debootstrap carries the path as its mark
-        kinds = ((Kind.FOLDER, lab.home), *((kind, path) for path in partial for kind in (Kind.PROCESSES, Kind.FOLDER)))
-        names = (Thing(kind=kind, name=str(path)) for kind, path in kinds)
+        home = Thing(kind=Kind.FOLDER, name=str(lab.home))
         noted = Ledger(path=lab.home / FILE_NAME).things()
-        found = [thing for thing in dict.fromkeys((*noted, *marked, *names)) if is_there(thing)]
+        found = [thing for thing in dict.fromkeys((*noted, *marked, home)) if is_there(thing)]
         return tuple(sorted(found, key=lambda thing: list(Kind).index(thing.kind)))
+
+    def _half_made_trees(self) -> tuple[Thing, ...]:
+        """No lab's own: that of a killed `up`, or of one at work. A debootstrap carries its tree's path as its mark."""
+        trees = sorted(trees_folder(self._folder).glob("*.partial"))
+        found = (Thing(kind=kind, name=str(path)) for path in trees for kind in (Kind.PROCESSES, Kind.FOLDER))
+        return tuple(thing for thing in found if is_there(thing))
 
     def _take_down(self) -> tuple[Thing, ...]:
         hang_up(self._empty)
@@ -194,17 +195,28 @@ class Lab:
             take_away(thing)
         if left := self._things():
             raise LabError(f"not taken away: {', '.join(map(str, left))}: run floodmark lab down again")
+        return things + self._take_half_made_trees()
+
+    def _take_half_made_trees(self) -> tuple[Thing, ...]:
+        """Those that nobody is at any more: who makes one has the folder's lock."""
+        if not self._half_made_trees():
+            return ()
+        with self._all_labs_alone():
+            things = self._half_made_trees()
+            for thing in things:
+                take_away(thing)
         return things
 
     def _remove_trees(self) -> tuple[Thing, ...]:
-        for lab in self._folder.glob("labs/*"):
-            raise LabError(
-                f"the trees are kept: the lab {lab.name!r} stands on them: floodmark lab down --name {lab.name}"
-            )
         folder = Thing(kind=Kind.FOLDER, name=str(trees_folder(self._folder)))
-        if not is_there(folder):
-            return ()
-        take_away(folder)
+        with self._all_labs_alone():
+            for lab in self._folder.glob("labs/*"):
+                raise LabError(
+                    f"the trees are kept: the lab {lab.name!r} stands on them: floodmark lab down --name {lab.name}"
+                )
+            if not is_there(folder):
+                return ()
+            take_away(folder)
         return (folder,)
 
     def _read_plan(self) -> LabPlan | None:
@@ -218,28 +230,13 @@ class Lab:
         except (ValueError, KeyError, TypeError) as error:
             raise LabError(f"{path}: cannot be read ({error}): floodmark lab down") from None
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One command at a time in a folder. The lock is on the folder itself: no file is left, and a kill frees it."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        deadline_s = self._clock() + LOCK_TIMEOUT_S
-        try:
-            while not _locked(descriptor):
-                if self._clock() > deadline_s:
-                    raise LabError(f"another floodmark lab command has been at work in {self._folder} for minutes")
-                self._sleep(LOCK_PAUSE_S)
-            yield
-        finally:
-            os.close(descriptor)
+    def _alone(self) -> AbstractContextManager[None]:
+        """One command at a time for a lab; others may be brought up and taken away meanwhile."""
+        return name_lock(self._folder, self._empty.name, self._clock, self._sleep)
 
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    def _all_labs_alone(self) -> AbstractContextManager[None]:
+        """For what all labs of a folder share: the trees, and the choice of a network."""
+        return folder_lock(self._folder, self._clock, self._sleep)
 
 
 def _write_plan(plan: LabPlan) -> None:

@@ -18,6 +18,8 @@ from floodmark_deploy.lab_things import NAMESPACES, Kind, Thing, cgroup_folders
 LOG = "boot.log"
 LOG_LINES = 6
 
+MAKE_TRIES = 5
+
 SSH_TIMEOUT_S = 10.0
 """More than the ConnectTimeout in the lab's ssh_config."""
 
@@ -28,7 +30,7 @@ def boot(plan: LabPlan, host: LabHost, tree: Path, ledger: Ledger) -> None:
     ledger.note(Thing(kind=Kind.CGROUP, name=plan.cgroup))
     cgroups = cgroup_folders(f"{plan.cgroup}/{host.name}")
     for folder in cgroups:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_folder(folder)
     (home / "net").touch()
     ledger.note(Thing(kind=Kind.PROCESSES, name=plan.name))
     order = json.dumps(
@@ -52,6 +54,14 @@ def boot(plan: LabPlan, host: LabHost, tree: Path, ledger: Ledger) -> None:
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise LabError(f"{host.name}: its keeper cannot be started: {error}") from None
+
+
+def _make_folder(folder: Path) -> None:
+    """With those above it, which another lab's `down` may take away meanwhile, as long as they are empty."""
+    for _ in range(MAKE_TRIES):
+        with contextlib.suppress(FileNotFoundError):
+            return folder.mkdir(parents=True, exist_ok=True)
+    raise LabError(f"{folder} cannot be made: it is taken away at once")
 
 
 def answers(plan: LabPlan, host: LabHost) -> bool:

@@ -1,5 +1,6 @@
 """The things that a lab makes on this machine: whether each is there, and taking it away. Makes none of them."""
 
+import contextlib
 import json
 import os
 import re
@@ -142,8 +143,9 @@ def _remove_cgroup(name: str) -> None:
             if time.monotonic() > deadline_s:
                 raise LabError(f"the cgroup {folder} cannot be removed: something in it is still alive")
             time.sleep(PAUSE_S)
-        if folder.parent.name == name.partition("/")[0] and folder.parent.is_dir() and not _has_folders(folder.parent):
-            _gone(folder.parent)
+        if folder.parent.name == name.partition("/")[0]:
+            with contextlib.suppress(OSError):  # another lab is in it, or it is gone
+                folder.parent.rmdir()
 
 
 def _gone(folder: Path) -> bool:
@@ -154,10 +156,6 @@ def _gone(folder: Path) -> bool:
     except OSError:
         return not folder.exists()
     return True
-
-
-def _has_folders(folder: Path) -> bool:
-    return any(path.is_dir() for path in folder.iterdir())
 
 
 def _members(folder: Path) -> tuple[ProcessNote, ...]:

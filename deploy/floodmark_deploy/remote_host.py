@@ -33,6 +33,9 @@ STEP_TIMEOUT_S = 60.0
 INSTALL_TIMEOUT_S = 600.0
 """A slow disk takes minutes for a hundred wheels."""
 
+REMOVE_TIMEOUT_S = 600.0
+"""Ten thousand files, and all of a cluster's hosts may be on one busy disk."""
+
 SEND_TIMEOUT_S = 60.0
 """Without a byte going through."""
 
@@ -209,7 +212,7 @@ class RemoteHost:
     def remove(self) -> tuple[str, ...]:
         """Stops likewise, and removes the cluster's folder."""
         services = self.stop()
-        self._ssh.must(["sudo", "-n", "rm", "-rf", "--", str(self._home)], timeout_s=STEP_TIMEOUT_S)
+        self._ssh.must(["sudo", "-n", "rm", "-rf", "--", str(self._home)], timeout_s=REMOVE_TIMEOUT_S)
         if left := self._units("--all"):
             raise ClusterError(f"{self.spec.name}: still there: {', '.join(left)}: run floodmark cluster down again")
         return services
