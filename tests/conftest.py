@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 HERE = Path(__file__).parent
-LOWEST_PRIORITY = 19
+LOW_PRIORITY = 10
 MAY_RISE = os.geteuid() == 0
 """Only root gets a priority back that it gave away (setpriority(2))."""
 
@@ -54,9 +54,9 @@ def _is_background(path: Path) -> bool:
 
 @contextmanager
 def _left_over() -> Iterator[None]:
-    """Runs at the lowest priority, so that a test that measures beside it does not notice."""
+    """Runs at a low priority, so that a test that measures beside it does not notice."""
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    os.setpriority(os.PRIO_PROCESS, 0, LOWEST_PRIORITY)
+    os.setpriority(os.PRIO_PROCESS, 0, LOW_PRIORITY)
     try:
         yield
     finally:

@@ -108,7 +108,7 @@ def page(burst, browser):  # noqa: ARG001 - there is a verdict to be looked at
 
 def test_the_verdict_leads_to_the_report_and_the_list_to_the_run(hand, burst, page):
     page.goto(f"http://127.0.0.1:{hand.web}/floodmark/")
-    assert "handles 8 requests at once" in page.locator("#sentence").inner_text()
+    page.locator("#sentence", has_text="handles 8 requests at once").wait_for()
     found = json.loads((hand.cwd / "master/runs" / burst["run"] / "verdict.json").read_text())["outcomes"]
     assert page.locator("#figures dd").all_inner_texts() == [
         str(sum(found.values())),

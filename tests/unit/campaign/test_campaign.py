@@ -304,8 +304,8 @@ def test_a_server_too_quick_to_see_where_requests_wait_is_refused_before_the_loa
         address = Address(host="127.0.0.1", port=listener.getsockname()[1])
         shell = shell_with()
         plan = plan_in(tmp_path, address=address, kind=kind, asked=Asked(requests=20))
-        with pytest.raises(TargetError, match=r"answers in .* ms: too quick to see where requests wait"):
-            Campaign(shell, Phases()).run(plan)
+        with pytest.raises(TargetError, match=r"answers in 0 s: too quick to see where requests wait"):
+            run(shell, plan)  # on a clock that stands still: no machine is too slow for it
     assert not shell.jobs
 
 
