@@ -17,7 +17,8 @@ COMES_AND_GOES = (
 """What Debian starts and ends by itself while one logs in and out."""
 
 SEEN = f"""
-ps -eo args --no-headers | grep -Ev '{COMES_AND_GOES}' | sed 's/^/process /'
+processes=$(ps -eo args --no-headers)  # first alone: the filters after it must not see themselves
+echo "$processes" | grep -Ev '{COMES_AND_GOES}' | sed 's/^/process /'
 systemctl list-units --all --plain --no-legend | awk '{{print "unit " $1}}' | grep -Ev '{COMES_AND_GOES}'
 sudo find / /run /tmp /dev/shm /var/tmp -xdev \\( -path /proc -o -path /sys -o -path /run/systemd -o -path /run/user \\
     -o -path /run/udev -o -path /run/log -o -path /var/log/journal -o -path /var/lib/systemd -o -path /run/sudo \\) \\
