@@ -79,17 +79,22 @@ class ClockCourse:
         worse_s = max(self.first.bound_s, self.last.bound_s)
         if self.drift_s is None or self.over_s is None:
             return self.best.bound_s
-        if self.moved_s and not self.jumped_s:
-            return worse_s
+        if self._is_line:
+            return worse_s / min(1.0, 1.0 + self.drift_s / self.over_s)  # a wrong line puts a time at a wrong place of it
         reach_s = abs(self.drift_s) + worse_s
         return reach_s if self.jumped_s else min(self.best.bound_s + DRIFT_PER_S * self.over_s, reach_s)
+
+    @property
+    def _is_line(self) -> bool:
+        """Whether the clock drifted evenly; it cannot have run backwards, whatever two poor readings say."""
+        return bool(self.moved_s and not self.jumped_s and (self.over_s or 0.0) + (self.drift_s or 0.0) > 0)
 
     def offset_at(self, node_time_s: float) -> float:
         """The offset at a time of the node's: on the line between the readings where it drifted, else the best one.
 
         When a clock jumped is not known: the best reading is as good as any.
         """
-        if not self.moved_s or self.jumped_s or not self.over_s or self.drift_s is None or self.first.at_s is None:
+        if not self._is_line or not self.over_s or self.drift_s is None or self.first.at_s is None:
             return self.best.offset_s
         gone_s = node_time_s - self.first.offset_s - self.first.at_s
         return self.first.offset_s + self.drift_s * gone_s / (self.over_s + self.drift_s)  # both in the node's seconds

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from floodmark.core.clock import ClockReading, clock_courses, read_clock
@@ -35,9 +35,11 @@ def test_a_poor_last_reading_leaves_what_two_clocks_can_drift_apart_in_the_bound
     st.floats(-5e-4, 5e-4),
     st.tuples(st.floats(0, 0.1), st.floats(0, 0.1)),
     st.tuples(st.floats(-1, 1), st.floats(-1, 1)),
-    st.floats(1.0, 7200.0),
+    st.floats(0.01, 7200.0),
     st.floats(0, 1),
 )
+@example(rate=-5.5e-5, bounds=(0.0625, 0.0), errors=(1.0, 0.0), over_s=1.0, share=0.0)
+@example(rate=-5e-4, bounds=(0.1, 0.1), errors=(1.0, -1.0), over_s=0.15, share=0.5)
 def test_no_time_between_the_readings_is_further_off_than_the_bound(
     rate: float, bounds: tuple[float, float], errors: tuple[float, float], over_s: float, share: float
 ) -> None:
