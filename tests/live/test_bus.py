@@ -15,7 +15,6 @@ import msgpack
 import pytest
 import zmq
 from command import TIMEOUT_S, free_port, manifest, own_server, run_folder, started, wait_until
-from zmq.utils.monitor import parse_monitor_message
 
 from floodmark.core import messages
 from floodmark.core.bus_keys import AGENT, WORKER, read_node_keys
@@ -31,7 +30,7 @@ LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 LOCUST = (sys.executable, "-m", "locust", "-f", str(LOCUSTFILES / "closed.py"))
 LOAD = ("--connections", "4", "--duration", "4", "--path", "/", "--hold", "0.1", "--judge", "no")
 HUNDRED_MEGABYTES = 100_000_000
-ENDED = (zmq.EVENT_DISCONNECTED,)
+ENDED = zmq.EVENT_DISCONNECTED
 
 
 class Cluster:
@@ -145,19 +144,15 @@ def run_keyed(cwd):
         cluster.start_agent("agent-without")
         cluster.start_worker("worker", keys=cwd / "ours")
         cluster.until_on()
-        with (
-            stranger(cluster.bus_address, "no key") as own,
-            own.get_monitor_socket(zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED) as fate,
-        ):
-            own.send(word("client_ready", "2", "no key"))
-            # The log has named such a one before: that this one was there is counted, and seen at its own end.
-            wait_until(lambda: fate.poll(0) and parse_monitor_message(fate.recv_multipart())["event"] in ENDED, "no")
         for words, pair, master in (
-            ("has a key that is none of this cluster's", other, worker.master),
-            ("holds the key of another master", worker, other.master),
+            ("has no key", None, ""),
+            ("has a key that is none of this cluster's", (other.public, other.secret), worker.master),
+            ("holds the key of another master", (worker.public, worker.secret), other.master),
         ):
-            with stranger(cluster.bus_address, "wrong", (pair.public, pair.secret), master) as own:
+            with stranger(cluster.bus_address, "wrong", pair, master) as own, own.get_monitor_socket(ENDED) as fate:
                 own.send(word("client_ready", "2", "wrong"))
+                # The log may have named such a one before the load: that this one was there is seen at its own end.
+                wait_until(lambda: fate.poll(0) and fate.recv_multipart(), f"the end of one who {words}")
                 cluster.until_named(words)
         agent = read_node_keys(cwd / "ours", AGENT)
         with stranger(cluster.bus_address, "agent", (agent.public, agent.secret), agent.master) as own:
