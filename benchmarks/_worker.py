@@ -27,8 +27,8 @@ def carry_out(environment: Any, order: Any, *, begins_after_s: float = 0.0, send
     import gevent  # noqa: PLC0415 - the same
 
     from floodmark.engine.dial import dial_to  # noqa: PLC0415 - the same
-    from floodmark.load.drive import drive  # noqa: PLC0415 - the same
-    from floodmark.load.share import begin_share  # noqa: PLC0415 - the same
+    from floodmark.load.worker.drive import drive  # noqa: PLC0415 - the same
+    from floodmark.load.worker.share import begin_share  # noqa: PLC0415 - the same
 
     def run() -> Any:
         at_s = time.monotonic() + begins_after_s

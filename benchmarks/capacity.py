@@ -39,7 +39,7 @@ from floodmark_deploy.limits import MOST_PORTS, WORKER_FILES
 FOLDER = Path(__file__).parent
 SIZES = (10_000, 100_000, 1_000_000)
 HITS_PER_MESSAGE = 250
-"""As a worker sends them (floodmark/load/share.py)."""
+"""As a worker sends them (floodmark/load/worker/share.py)."""
 HOLD_S, SERVED_AT_ONCE = 1.0, 100
 SETTLE_S = 1.0
 JUDGED_MORE = 24

@@ -88,7 +88,7 @@ def load(options: argparse.Namespace) -> None:
     import locust  # noqa: PLC0415 - it wants to be patched first
     from locust.env import Environment  # noqa: PLC0415 - the same
 
-    from floodmark.load import flood_user  # noqa: PLC0415 - the same
+    from floodmark.load.user import flood_user  # noqa: PLC0415 - the same
 
     def get(user: Any) -> None:
         user.client.get("/")

@@ -1,5 +1,5 @@
 """`python -m floodmark`, where the script of that name is not on PATH."""
 
-from floodmark.cli import main
+from floodmark.cli.main import main
 
 main()

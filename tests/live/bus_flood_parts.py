@@ -21,9 +21,10 @@ from locust.stats import RequestStats, get_stats_summary
 
 from floodmark.core import messages
 from floodmark.core.bus_keys import AGENT, read_node_keys
-from floodmark.load import bus, gate, inbox, words
-from floodmark.load.bus_settings import SETTINGS
-from floodmark.load.inbox import Inbox
+from floodmark.load.bus import gate, sockets, words
+from floodmark.load.bus.settings import SETTINGS
+from floodmark.load.master import inbox
+from floodmark.load.master.inbox import Inbox
 
 FLOOD = 20_000
 
@@ -261,7 +262,7 @@ def keeps_wrong_figures_of_a_worker_out_of_locusts_and_takes_all_right_ones():
 
 
 def keeps_a_connection_that_stands_after_it_was_refused():
-    bus.RECONNECT_S = 0.6  # ZeroMQ knocks by itself several times in that
+    sockets.RECONNECT_S = 0.6  # ZeroMQ knocks by itself several times in that
     with tempfile.TemporaryDirectory() as folder:
         keys = keys_in(folder, "ours")
         port, connected = free_port(), []
@@ -278,7 +279,7 @@ def keeps_a_connection_that_stands_after_it_was_refused():
             mine.send(Message("client_ready", "2", "mine"))
             until(lambda: received, "it to be let in")
             count = len(connected)
-            gevent.sleep(2.5 * bus.RECONNECT_S)
+            gevent.sleep(2.5 * sockets.RECONNECT_S)
             assert len(connected) == count, "it gave up a connection that stood"
             mine.send(Message("client_ready", "2", "mine"))
             until(lambda: len(received) > 1, "it by the same connection")

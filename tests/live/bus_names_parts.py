@@ -18,9 +18,10 @@ from locust.rpc.protocol import Message
 from floodmark.core import messages
 from floodmark.core.codec import to_plain
 from floodmark.core.messages import WIRE_VERSION, Hello
-from floodmark.load import bus, doorkeeper, guard, roster, strangers, words
-from floodmark.load.doorkeeper import Doorkeeper, Peer
-from floodmark.load.inbox import Letter
+from floodmark.load.bus import doorkeeper, guard, sockets, strangers, words
+from floodmark.load.bus.doorkeeper import Doorkeeper, Peer
+from floodmark.load.master import roster
+from floodmark.load.master.inbox import Letter
 
 
 def keeps_the_names_of_one_address_to_a_few_and_the_intruders_visible():
@@ -106,7 +107,7 @@ def keeps_the_door_open_whatever_goes_wrong_at_it():
         Doorkeeper._answer, Doorkeeper._see = fail_once(answer), fail_once(see)
         try:
             with server(keys) as (made, received):
-                bus.RECONNECT_S = 0.1
+                sockets.RECONNECT_S = 0.1
                 mine = zmqrpc.Client(LOOPBACK, made.port, "mine")
 
                 def let_in():

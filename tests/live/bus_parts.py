@@ -30,8 +30,9 @@ LOCUSTS_SERVER, LOCUSTS_CLIENT = zmqrpc.Server, zmqrpc.Client
 from floodmark.core import messages  # noqa: E402 - Locust's own classes are noted first
 from floodmark.core.bus_keys import AGENT, WORKER, read_node_keys  # noqa: E402
 from floodmark.core.errors import UsageError  # noqa: E402
-from floodmark.load import bus, guard, secure_bus, strangers  # noqa: E402
-from floodmark.load.bus_settings import SETTINGS, BusSettings  # noqa: E402
+from floodmark.load import secure_bus  # noqa: E402
+from floodmark.load.bus import guard, sockets, strangers  # noqa: E402
+from floodmark.load.bus.settings import SETTINGS, BusSettings  # noqa: E402
 from floodmark_deploy.keys import make_keys  # noqa: E402
 
 LOOPBACK = "127.0.0.1"
@@ -61,7 +62,7 @@ def until_named(*words):
 @contextmanager
 def server(keys="", port=0):
     """A guarded server, what it has received, and no strangers yet."""
-    gevent.sleep(2 * bus.MOVING_S)  # those of the part before are named by then
+    gevent.sleep(2 * sockets.MOVING_S)  # those of the part before are named by then
     forget_the_strangers()
     SETTINGS.take_keys(str(keys))
     made, received = until(lambda: bound(port), "the port to be free"), []
@@ -123,9 +124,9 @@ def keeps_the_guard_where_locust_looks_for_its_sockets():
     port = free_port()
     master = Environment().create_master_runner(LOOPBACK, port)
     try:
-        assert isinstance(master.server, bus.GuardedServer)
+        assert isinstance(master.server, sockets.GuardedServer)
         worker = Environment().create_worker_runner(LOOPBACK, port)
-        assert isinstance(worker.client, bus.GuardedClient)
+        assert isinstance(worker.client, sockets.GuardedClient)
         until(lambda: master.worker_count == 1, "the worker")
         worker.quit()
     finally:
@@ -289,7 +290,7 @@ def keeps_an_agents_key_to_an_agents_words():
 
 
 def keeps_a_worker_knocking_until_the_master_has_its_keys():
-    bus.RECONNECT_S = 0.1
+    sockets.RECONNECT_S = 0.1
     with tempfile.TemporaryDirectory() as folder:
         keys = keys_in(folder, "ours")
         with server() as (plain, _):

@@ -10,7 +10,7 @@ from gevent.event import Event
 from locust import events, task
 
 from floodmark.load import FloodUser
-from floodmark.load.hub_client import hub_client
+from floodmark.load.user.hub_client import hub_client
 
 USERS = int(os.environ["FLOOD_USERS"])
 _, HARD = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -22,13 +22,13 @@ from floodmark.core.run_folder import LIVE, SAMPLES, RunStatus
 from floodmark.core.sample import Sample
 from floodmark.core.series import pack_block, sample_line
 from floodmark.core.target import RequestSpec
-from floodmark.load.agent_choice import choose
-from floodmark.load.agent_watch import AgentWatch
-from floodmark.load.inbox import Letter
+from floodmark.load.master.agent_choice import choose
+from floodmark.load.master.agent_watch import AgentWatch
+from floodmark.load.master.inbox import Letter
+from floodmark.load.master.roster import AGENT_SILENT_S, Roster
+from floodmark.load.master.run_log import RunLog
 from floodmark.load.options import LoadOptions
 from floodmark.load.patience import Patience
-from floodmark.load.roster import AGENT_SILENT_S, Roster
-from floodmark.load.run_log import RunLog
 
 
 class Scene:

@@ -17,12 +17,12 @@ from floodmark.core.messages import Chunk
 from floodmark.core.profile import SearchProfile
 from floodmark.core.run_folder import RunStatus
 from floodmark.core.series import CHUNK_BLOCKS, CHUNK_BYTES
-from floodmark.load.agent_watch import CUT_FETCH_TIMEOUT_S, CUT_STALLED_S, FETCH_TIMEOUT_S, RETURN_S
-from floodmark.load.conductor import Conductor
-from floodmark.load.judging import Found
-from floodmark.load.roster import AGENT_SILENT_S, GIVEN_UP_S
-from floodmark.load.run_log import RunLog
-from floodmark.load.search import Search
+from floodmark.load.master.agent_watch import CUT_FETCH_TIMEOUT_S, CUT_STALLED_S, FETCH_TIMEOUT_S, RETURN_S
+from floodmark.load.master.conductor import Conductor
+from floodmark.load.master.judging import Found
+from floodmark.load.master.roster import AGENT_SILENT_S, GIVEN_UP_S
+from floodmark.load.master.run_log import RunLog
+from floodmark.load.master.search import Search
 
 LOAD_S = 10.0
 BEAT_S = 0.05

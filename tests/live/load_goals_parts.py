@@ -29,14 +29,14 @@ from floodmark.core.run_folder import RunStatus
 from floodmark.core.sample import ListenerSample, NetCounters, Sample
 from floodmark.core.second import Second
 from floodmark.core.threshold_grammar import parse_all
-from floodmark.load.conductor import Conductor
-from floodmark.load.histogram import TimesOfSecond, count_micros
 from floodmark.load.install import _MasterSide
-from floodmark.load.judging import judge_by_command
-from floodmark.load.live_times import RawTimes, bounds_of
+from floodmark.load.live.standing import Standing
+from floodmark.load.live.times import RawTimes, bounds_of
+from floodmark.load.master.conductor import Conductor
+from floodmark.load.master.judging import judge_by_command
 from floodmark.load.options import add_load_options, read_load_options
 from floodmark.load.outputs import read_outputs
-from floodmark.load.standing import Standing
+from floodmark.load.worker.histogram import TimesOfSecond, count_micros
 
 HOST = "http://127.0.0.1:8000"
 BURST = BurstProfile(requests=100, within_s=0.0, hold_s=1.0)

@@ -34,14 +34,14 @@ from floodmark.core.outcomes import Outcome
 from floodmark.core.profile import ArrivalsProfile, BurstProfile, ClosedProfile, SearchProfile
 from floodmark.core.run_folder import RunStatus
 from floodmark.core.target import RequestSpec
-from floodmark.load.conductor import Conductor
-from floodmark.load.judging import Found
+from floodmark.load.bus.strangers import STRANGERS
+from floodmark.load.master.conductor import Conductor
+from floodmark.load.master.judging import Found
+from floodmark.load.master.run_log import RunLog
+from floodmark.load.master.search import Search
+from floodmark.load.master.squad import Squad
 from floodmark.load.options import LoadOptions
-from floodmark.load.run_log import RunLog
-from floodmark.load.search import Search
-from floodmark.load.squad import Squad
-from floodmark.load.strangers import STRANGERS
-from floodmark.load.worker import LoadWorker
+from floodmark.load.worker.worker import LoadWorker
 
 DEADLINE_S = 20.0
 BURST = BurstProfile(requests=3, within_s=0.0, hold_s=0.1)

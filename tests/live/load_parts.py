@@ -26,13 +26,13 @@ from floodmark.core.profile import PROFILE_KINDS
 from floodmark.core.sample import ConnectionCounts, Sample
 from floodmark.engine.counts import Counts
 from floodmark.engine.slice import Slice
-from floodmark.load.drive import drive
-from floodmark.load.histogram import RECORDED_AT_ONCE, TimesOfSecond, count_micros
-from floodmark.load.locust_stats import LocustTable
-from floodmark.load.lookout import Lookout
+from floodmark.load.master.lookout import Lookout
+from floodmark.load.master.squad import Squad
 from floodmark.load.options import add_load_options, read_load_options
-from floodmark.load.recorder import Recorder
-from floodmark.load.squad import Squad
+from floodmark.load.worker.drive import drive
+from floodmark.load.worker.histogram import RECORDED_AT_ONCE, TimesOfSecond, count_micros
+from floodmark.load.worker.locust_stats import LocustTable
+from floodmark.load.worker.recorder import Recorder
 
 HOST = "http://127.0.0.1:8000"
 

@@ -40,7 +40,7 @@ def pages(tmp_path_factory):
     from judged_builder import manifest_for  # noqa: PLC0415 - found once the path is set
     from judged_cases import CASES  # noqa: PLC0415 - the same
 
-    from floodmark.report.html import render_html  # noqa: PLC0415 - it draws
+    from floodmark.report.page.html import render_html  # noqa: PLC0415 - it draws
 
     folder = tmp_path_factory.mktemp("pages")
     made = {}

@@ -20,16 +20,16 @@ from floodmark.core.profile import ArrivalsProfile, BurstProfile
 from floodmark.core.run_folder import CLOCKS, LIVE, PULSES
 from floodmark.core.sample import ConnectionCounts, ListenerSample, NetCounters, ProcessSample, Sample
 from floodmark.core.second import Second
-from floodmark.load.histogram import TimesOfSecond, times_of
-from floodmark.load.live_load import LiveLoad
-from floodmark.load.locust_meter import LocustMeter
-from floodmark.load.plain_load import PlainLoad
+from floodmark.load.live.load import LiveLoad
+from floodmark.load.live.locust_meter import LocustMeter
+from floodmark.load.live.plain_load import PlainLoad
+from floodmark.load.master.roster import AgentSeat
 from floodmark.load.refusals import note_refusal
-from floodmark.load.roster import AgentSeat
-from floodmark.load.web_board import Board, Page, Phase, figures_of
-from floodmark.load.web_pages import page_json
-from floodmark.load.web_runs import RunShelf
-from floodmark.load.web_tables import NAME_CHARACTERS, tab_rows, tables_of
+from floodmark.load.web.board import Board, Page, Phase, figures_of
+from floodmark.load.web.pages import page_json
+from floodmark.load.web.runs import RunShelf
+from floodmark.load.web.tables import NAME_CHARACTERS, tab_rows, tables_of
+from floodmark.load.worker.histogram import TimesOfSecond, times_of
 
 MOST_BYTES = 160_000
 """Of the page's data, whatever the load: a tenth of what a picture of it would take."""

@@ -11,13 +11,13 @@ from web_parts import BURST, FIRED_S, burst_of, newest, pulse, sample
 from floodmark.core.outcomes import Outcome
 from floodmark.core.places import Place
 from floodmark.core.run_folder import RunStatus
-from floodmark.load.live_load import MOST_BEFORE, LiveLoad
-from floodmark.load.locust_meter import Ended
-from floodmark.load.plain_load import PlainLoad
+from floodmark.load.live.load import MOST_BEFORE, LiveLoad
+from floodmark.load.live.locust_meter import Ended
+from floodmark.load.live.plain_load import PlainLoad
 from floodmark.load.refusals import note_refusal
-from floodmark.load.web_board import Board, final_figures
-from floodmark.load.web_runs import RunShelf
-from floodmark.load.web_tables import tables_of
+from floodmark.load.web.board import Board, final_figures
+from floodmark.load.web.runs import RunShelf
+from floodmark.load.web.tables import tables_of
 
 
 def keeps_what_nobody_sees_any_more_from_being_shown_as_seen():

@@ -16,8 +16,8 @@ import typer
 
 from floodmark.analysis import document
 from floodmark.analysis.checks import check_run
-from floodmark.analysis.steady_checks import check_steady
-from floodmark.cli import app
+from floodmark.analysis.steady.checks import check_steady
+from floodmark.cli.main import app
 from floodmark.core import errors, published, sample, suite
 from floodmark.core.clock import ClockReading
 from floodmark.core.codec import field_types
@@ -302,7 +302,7 @@ def test_every_option_of_the_burst_is_in_the_reference_with_its_variable():
 
 def test_every_option_of_the_bus_is_in_the_reference():
     options = re.findall(
-        r'"(--floodmark-[a-z-]+)",$', text_of(ROOT / "src/floodmark/load/bus_settings.py"), re.MULTILINE
+        r'"(--floodmark-[a-z-]+)",$', text_of(ROOT / "src/floodmark/load/bus/settings.py"), re.MULTILINE
     )
     assert len(options) == 2
     text = text_of(DOCS / "reference" / "command-line.md")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from floodmark.report.schema import Schema, to_schema
+from floodmark.report.formats.schema import Schema, to_schema
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "docs" / "reference"

@@ -24,7 +24,7 @@ from floodmark.analysis.pictured import LatencyCurve
 from floodmark.analysis.release import release_of_burst
 from floodmark.analysis.sentence import verdict_sentence
 from floodmark.analysis.service import Service, service_of
-from floodmark.analysis.steady import judge_steady
+from floodmark.analysis.steady.judge import judge_steady
 from floodmark.analysis.summary import summary_of
 from floodmark.analysis.timeline import LEAD_S, TimelineMaker
 from floodmark.core.errors import RunFolderError

@@ -4,7 +4,7 @@ from typing import Any
 
 from floodmark.analysis.axis import put_on_axis
 from floodmark.analysis.percentiles import US_PER_S, empty_histogram
-from floodmark.analysis.seconds import merge_seconds
+from floodmark.analysis.steady.seconds import merge_seconds
 from floodmark.core.profile import BurstProfile
 from floodmark.core.run_folder import Recording
 from floodmark.core.second import HIGHEST_US, LOWEST_US

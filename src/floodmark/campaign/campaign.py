@@ -18,7 +18,7 @@ from floodmark.core.address import Address
 from floodmark.core.errors import ClusterError, FloodmarkError, RunFolderError
 from floodmark.core.profile import Profile, SearchProfile
 from floodmark.core.run_folder import TARGET_LOG, HoldProbe, Manifest, RunFolder, RunStatus
-from floodmark.report.live import LiveState
+from floodmark.report.live.run import LiveState
 from floodmark_deploy.cluster import ClusterPlan, agent_command, master_command, worker_command
 from floodmark_deploy.keys import keys_of_one_run
 from floodmark_deploy.own_network import own_network

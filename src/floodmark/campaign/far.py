@@ -21,7 +21,7 @@ from floodmark.core.codec import from_plain, to_plain
 from floodmark.core.errors import ClusterError, FloodmarkError, TargetError
 from floodmark.core.profile import prove_workers
 from floodmark.core.run_folder import HoldProbe, Manifest, RunFolder, RunStatus
-from floodmark.report.live import LiveState
+from floodmark.report.live.run import LiveState
 from floodmark_deploy.cluster_shape import ClusterShape, shape_of
 from floodmark_deploy.hosts_file import HostRole, HostsFile, HostSpec
 from floodmark_deploy.remote_cluster import RemoteCluster

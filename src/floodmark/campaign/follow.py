@@ -13,7 +13,7 @@ from floodmark.core.profile import BurstProfile, ClosedProfile, LoadProfile, Pro
 from floodmark.core.run_folder import CLOCKS, LIVE, PULSES, Manifest, RunFolder, RunStatus
 from floodmark.core.sample import ConnectionCounts, Sample
 from floodmark.core.tail import LineTail
-from floodmark.report.live import LiveState
+from floodmark.report.live.run import LiveState
 
 PACE_S = 1.0
 """A rate is taken over about this long: a shorter one jumps with each report of a worker."""

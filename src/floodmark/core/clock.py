@@ -80,7 +80,7 @@ class ClockCourse:
         if self.drift_s is None or self.over_s is None:
             return self.best.bound_s
         if self._is_line:
-            return worse_s / min(1.0, 1.0 + self.drift_s / self.over_s)  # a wrong line puts a time at a wrong place of it
+            return worse_s / min(1.0, 1.0 + self.drift_s / self.over_s)  # a time is looked up on a wrong line
         reach_s = abs(self.drift_s) + worse_s
         return reach_s if self.jumped_s else min(self.best.bound_s + DRIFT_PER_S * self.over_s, reach_s)
 

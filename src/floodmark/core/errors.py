@@ -1,4 +1,4 @@
-"""The one error tree. It holds no behaviour: who prints an error and exits with its code is ``floodmark.cli``."""
+"""The one error tree. It holds no behaviour: who prints an error and exits with its code is ``floodmark.cli.main``."""
 
 
 class FloodmarkError(Exception):

@@ -16,15 +16,15 @@ from floodmark.core.errors import FloodmarkError, InterruptedRunError, InvalidRu
 from floodmark.core.outputs import Outputs
 from floodmark.core.profile import PROFILE_KINDS
 from floodmark.core.system import prove_linux
-from floodmark.load.bus import secure_bus
-from floodmark.load.conductor import Conductor
-from floodmark.load.judging import found_by_command, judge_by_command, tell_no_verdict
+from floodmark.load.bus.sockets import secure_bus
+from floodmark.load.master.conductor import Conductor
+from floodmark.load.master.judging import found_by_command, judge_by_command, tell_no_verdict
 from floodmark.load.options import add_load_options, read_load_options
 from floodmark.load.outputs import read_outputs
 from floodmark.load.refusals import forget_refusal, note_refusal
-from floodmark.load.web_board import Board
-from floodmark.load.web_ui import join_web_ui
-from floodmark.load.worker import LoadWorker
+from floodmark.load.web.board import Board
+from floodmark.load.web.ui import join_web_ui
+from floodmark.load.worker.worker import LoadWorker
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """What Locust sees of a profile: one parked user per worker, and a shape that lasts until the run is done.
 
-The load itself is the engine's (`floodmark.load.worker`): 10,000 greenlets would measure greenlets.
+The load itself is the engine's (`floodmark.load.worker.worker`): 10,000 greenlets would measure greenlets.
 """
 
 from typing import ClassVar

@@ -10,11 +10,11 @@ from floodmark.core.profile import SearchProfile
 from floodmark.core.run_folder import REPORT, TIMELINE, VERDICT, WATERLINE, Manifest, RunFolder
 from floodmark.core.target import TargetSpec
 from floodmark.core.threshold_grammar import ranks_of
-from floodmark.report.beside import files_beside
-from floodmark.report.html import render_html
-from floodmark.report.svg import as_file
-from floodmark.report.timeline_json import to_timeline_json
-from floodmark.report.verdict_json import to_json
+from floodmark.report.formats.timeline_json import to_timeline_json
+from floodmark.report.formats.verdict_json import to_json
+from floodmark.report.page.beside import files_beside
+from floodmark.report.page.html import render_html
+from floodmark.report.pictures.svg import as_file
 
 
 def build_report(folder: RunFolder, known: Sequence[TargetSpec] = (), wanted: Sequence[str] = ()) -> Judged:
@@ -62,8 +62,8 @@ def _judge_load(folder: RunFolder, known: Sequence[TargetSpec], ranks: Sequence[
 
 def _write(folder: RunFolder, judged: Judged, manifest: Manifest) -> None:
     # Here, not above: the drawing library takes a second to load, and most commands draw nothing.
-    from floodmark.report.picture import WIDE  # noqa: PLC0415  the reason is above
-    from floodmark.report.waterline import draw_waterline  # noqa: PLC0415  the reason is above
+    from floodmark.report.pictures.picture import WIDE  # noqa: PLC0415  the reason is above
+    from floodmark.report.pictures.waterline import draw_waterline  # noqa: PLC0415  the reason is above
 
     wide = draw_waterline(judged, size=WIDE)
     folder.write_text(VERDICT, to_json(judged.document))

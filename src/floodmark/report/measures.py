@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from floodmark.analysis.document import NodeClock, Percentiles, VerdictDocument
-from floodmark.analysis.steady_sentence import amount, seconds_words
+from floodmark.analysis.steady.sentence import amount, seconds_words
 from floodmark.report.words import duration, plural, size_words
 
 PERCENTILE_COLUMNS = ("mean", "50 %", "75 %", "90 %", "95 %", "99 %", "99.9 %", "max")

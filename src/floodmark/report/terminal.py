@@ -20,7 +20,7 @@ from floodmark.report.measures import (
     release_words,
 )
 from floodmark.report.memory_words import memory_words
-from floodmark.report.page import banner, model_words, outcome_words, place_rows
+from floodmark.report.page.page import banner, model_words, outcome_words, place_rows
 from floodmark.report.step_rows import step_rows
 from floodmark.report.threshold_rows import threshold_rows, threshold_title
 from floodmark.report.words import count, kind_words, plural, printable, profile_words

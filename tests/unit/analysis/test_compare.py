@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 from simulated import Server, Simulation
 
-from floodmark.analysis.compare import compare, judged_sides
-from floodmark.analysis.compare_conditions import ComparedRun, short_values
-from floodmark.analysis.compare_document import Basis, Change
-from floodmark.analysis.compare_exact import _apart
-from floodmark.analysis.compare_quantities import EXACT, PROVEN, TESTED, AtOnce, value_words
+from floodmark.analysis.compare.conditions import ComparedRun, short_values
+from floodmark.analysis.compare.document import Basis, Change
+from floodmark.analysis.compare.exact import _apart
+from floodmark.analysis.compare.quantities import EXACT, PROVEN, TESTED, AtOnce, value_words
+from floodmark.analysis.compare.runs import compare, judged_sides
 from floodmark.analysis.document import Check, Judged, Validity
 from floodmark.analysis.judge import judge
 from floodmark.analysis.metrics import CATALOGUE

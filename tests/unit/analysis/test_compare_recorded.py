@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from floodmark.analysis.compare import compare
-from floodmark.analysis.compare_conditions import ComparedRun
-from floodmark.analysis.compare_document import Change
-from floodmark.analysis.compare_quantities import TESTED, values_of
-from floodmark.analysis.compare_statistics import ALPHA, joint_p
+from floodmark.analysis.compare.conditions import ComparedRun
+from floodmark.analysis.compare.document import Change
+from floodmark.analysis.compare.quantities import TESTED, values_of
+from floodmark.analysis.compare.runs import compare
+from floodmark.analysis.compare.statistics import ALPHA, joint_p
 from floodmark.analysis.document import Judged, Timeline, VerdictDocument
 from floodmark.core.codec import from_plain
 from floodmark.core.run_folder import Manifest

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, permutation_test
 
-from floodmark.analysis.compare_statistics import (
+from floodmark.analysis.compare.statistics import (
     ALPHA,
     drift_p,
     enough,

@@ -11,8 +11,8 @@ from floodmark.analysis.ceiling import waited_behind
 from floodmark.analysis.counted import longest_uncounted_s, standing_pieces
 from floodmark.analysis.document import AgentCost
 from floodmark.analysis.judge import judge
-from floodmark.analysis.steady_line import Flow, line_in_target
-from floodmark.analysis.way import Way
+from floodmark.analysis.steady.line import Flow, line_in_target
+from floodmark.analysis.steady.way import Way
 from floodmark.core.places import Place
 from floodmark.core.profile import ArrivalsProfile, ClosedProfile
 

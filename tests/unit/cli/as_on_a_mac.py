@@ -94,7 +94,7 @@ def code_of(words):
             from floodmark_agent.cli import main  # noqa: PLC0415 - as on a Mac, so not before it is one
 
             return main(words[1:])
-        from floodmark.cli import main  # noqa: PLC0415 - likewise
+        from floodmark.cli.main import main  # noqa: PLC0415 - likewise
 
         main()
     except SystemExit as end:

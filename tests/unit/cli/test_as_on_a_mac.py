@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from floodmark.cli import app
+from floodmark.cli.main import app
 from floodmark.core.run_folder import CLOCKS, SAMPLES, WORKERS, RunFolder
 
 HERE = Path(__file__).parent

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from floodmark.cli import main
-from floodmark.cli_checks import prove_insecure
+from floodmark.cli.checks import prove_insecure
+from floodmark.cli.main import main
 from floodmark.core.address import parse_url
 from floodmark.core.errors import UsageError
 

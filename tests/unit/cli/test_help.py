@@ -3,8 +3,8 @@
 import pytest
 from typer.testing import CliRunner
 
-from floodmark.cli import app
-from floodmark.cli_help import PROFILES, complete_profile, defaults_of
+from floodmark.cli.groups import PROFILES, complete_profile, defaults_of
+from floodmark.cli.main import app
 from floodmark.core.profile import PROFILE_KINDS
 
 

@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from floodmark.cli import app
+from floodmark.cli.main import app
 from floodmark.core.errors import UsageError
 
 

@@ -1,6 +1,6 @@
 """Which folder of a run has something to judge."""
 
-from floodmark.cli_run import _part_to_judge
+from floodmark.cli.run import _part_to_judge
 from floodmark.core.profile import SearchProfile
 from floodmark.core.run_folder import Manifest, RunFolder, RunStatus, SearchStep
 

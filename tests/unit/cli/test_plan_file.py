@@ -5,8 +5,8 @@ import sys
 import pytest
 import typer
 
-from floodmark import cli_run
-from floodmark.cli import app, main
+from floodmark.cli import run as run_command
+from floodmark.cli.main import app, main
 from floodmark.core.errors import PlanError
 
 
@@ -18,7 +18,7 @@ def planned(monkeypatch, tmp_path):
     def run(text, *words):
         (tmp_path / "load.toml").write_text(text)
         plans = []
-        monkeypatch.setattr(cli_run, "_run_and_report", lambda plan, *_: plans.append(plan) or 0)
+        monkeypatch.setattr(run_command, "_run_and_report", lambda plan, *_: plans.append(plan) or 0)
         arguments = ["run", "--plan", "load.toml", *words]
         monkeypatch.setattr(sys, "argv", ["floodmark", *arguments])
         app(arguments, standalone_mode=False)

@@ -5,16 +5,16 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from floodmark import cli_runs
-from floodmark.cli import app
+from floodmark.cli import runs
+from floodmark.cli.main import app
 from floodmark.core.clock import ClockReading
 from floodmark.core.errors import RunFolderError, UsageError
 from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
 from floodmark.core.profile import BurstProfile
 from floodmark.core.run_folder import CLOCKS, Manifest, RunFolder, RunStatus
-from floodmark.report.compare_pictures import OVERLAYS
-from floodmark.report.pictures import PICTURES
+from floodmark.report.compare.pictures import OVERLAYS
+from floodmark.report.pictures.catalogue import PICTURES
 
 
 @pytest.fixture
@@ -150,9 +150,9 @@ def test_several_runs_are_drawn_into_one_picture(here):
 
 @pytest.mark.usefixtures("here")
 def test_the_shell_completes_names_of_runs_and_pictures():
-    assert list(cli_runs.complete_run("20260101")) == ["20260101T000000Z-shop-1"]
-    assert list(cli_runs.complete_what("la")) == ["latency"]
+    assert list(runs.complete_run("20260101")) == ["20260101T000000Z-shop-1"]
+    assert list(runs.complete_what("la")) == ["latency"]
 
 
 def test_every_picture_that_there_is_can_be_asked_for():
-    assert set(cli_runs.PICTURE_NAMES) == {*PICTURES, *OVERLAYS}
+    assert set(runs.PICTURE_NAMES) == {*PICTURES, *OVERLAYS}

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from floodmark.cli import app
+from floodmark.cli.main import app
 from floodmark.core.errors import FolderInUseError, UsageError
 from floodmark.core.suite_folder import SuiteFolder
 from floodmark_deploy.zoo import FOLDER_VARIABLE

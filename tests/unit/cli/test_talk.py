@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from floodmark.cli import app
-from floodmark.cli_talk import Loudness, talk_of
+from floodmark.cli.main import app
+from floodmark.cli.talk import Loudness, talk_of
 from floodmark.core.errors import UsageError
 from floodmark.core.run_folder import RunFolder
 from floodmark.core.text_tail import TextTail
 
 DRAWS = (
-    "from floodmark.cli_talk import talk_of\n"
-    "from floodmark.report.live import LiveState, LiveView\n"
+    "from floodmark.cli.talk import talk_of\n"
+    "from floodmark.report.live.run import LiveState, LiveView\n"
     "with LiveView(talk_of(quiet=False, verbose=False).err) as view:\n"
     "    view.update(LiveState(phase='load is on', planned=9, released=5, answered=2))\n"
 )

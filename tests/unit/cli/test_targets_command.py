@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from floodmark.cli import main
+from floodmark.cli.main import main
 from floodmark_deploy.zoo import FOLDER_VARIABLE
 
 

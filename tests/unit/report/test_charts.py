@@ -9,10 +9,10 @@ from judged_cases import fastapi_sync
 from steady_cases import arrivals, closed, closed_unknown_service
 
 from floodmark.analysis.document import SecondPoint
-from floodmark.report.charts import charts_of
-from floodmark.report.picture import NARROW, WIDE
-from floodmark.report.series import COLUMNS
-from floodmark.report.waterline import draw_waterline
+from floodmark.report.pictures.charts import charts_of
+from floodmark.report.pictures.picture import NARROW, WIDE
+from floodmark.report.pictures.series import COLUMNS
+from floodmark.report.pictures.waterline import draw_waterline
 
 SVG = "{http://www.w3.org/2000/svg}"
 

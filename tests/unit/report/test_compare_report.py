@@ -11,18 +11,18 @@ from judged_builder import manifest_for
 from judged_cases import fastapi_sync, gunicorn_sync_4
 from rich.console import Console
 
-from floodmark.analysis.compare import compare, judged_sides
-from floodmark.analysis.compare_conditions import ComparedRun
-from floodmark.analysis.compare_document import Change, CompareDocument
+from floodmark.analysis.compare.conditions import ComparedRun
+from floodmark.analysis.compare.document import Change, CompareDocument
+from floodmark.analysis.compare.runs import compare, judged_sides
 from floodmark.analysis.document import Percentiles
 from floodmark.analysis.latency_curve import curve_of
 from floodmark.core.codec import to_plain
-from floodmark.report.compare_html import render_compare
-from floodmark.report.compare_pictures import OVERLAYS, Group, draw_overlay
-from floodmark.report.compare_terminal import print_compare
-from floodmark.report.compare_words import sections_of, values_words
-from floodmark.report.picture_file import picture_of_run, picture_of_runs
-from floodmark.report.schema import Schema, to_schema
+from floodmark.report.compare.html import render_compare
+from floodmark.report.compare.pictures import OVERLAYS, Group, draw_overlay
+from floodmark.report.compare.terminal import print_compare
+from floodmark.report.compare.words import sections_of, values_words
+from floodmark.report.formats.schema import Schema, to_schema
+from floodmark.report.pictures.file import picture_of_run, picture_of_runs
 
 SIGNATURES = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
 

@@ -18,12 +18,12 @@ from floodmark.analysis.latency import latency_histogram
 from floodmark.analysis.metrics import CATALOGUE, metrics_of
 from floodmark.core.metric_names import FIELDS
 from floodmark.core.places import Place
-from floodmark.report.hgrm import to_hgrm
-from floodmark.report.junit import to_junit
-from floodmark.report.markdown import to_markdown
-from floodmark.report.metrics_csv import to_metrics_csv, to_seconds_csv, to_series_csv
-from floodmark.report.prometheus import gauge_name, to_prometheus
-from floodmark.report.verdict_json import to_json
+from floodmark.report.formats.hgrm import to_hgrm
+from floodmark.report.formats.junit import to_junit
+from floodmark.report.formats.markdown import to_markdown
+from floodmark.report.formats.metrics_csv import to_metrics_csv, to_seconds_csv, to_series_csv
+from floodmark.report.formats.prometheus import gauge_name, to_prometheus
+from floodmark.report.formats.verdict_json import to_json
 
 SHOWN = 0.006
 """Of a time that is written with three digits: half of the last."""

@@ -11,13 +11,13 @@ from judged_builder import manifest_for
 from simulated import Server, Simulation
 from steady_cases import search_manifest
 
-from floodmark.cli import main
-from floodmark.cli_exports import failure_handed_over
+from floodmark.cli.exports import failure_handed_over
+from floodmark.cli.main import main
 from floodmark.core.outputs import OTLP_ENDPOINTS, STEP_SUMMARY, ExportFormat, Outputs, parse_outputs
 from floodmark.core.profile import SearchProfile
 from floodmark.core.run_folder import RunFolder, RunStatus, SearchStep
-from floodmark.report.exports import export, export_as_environment_asks, render
-from floodmark.report.no_verdict import main as no_verdict
+from floodmark.report.formats.exports import export, export_as_environment_asks, render
+from floodmark.report.formats.no_verdict import main as no_verdict
 
 FILES = (
     "junit.xml",

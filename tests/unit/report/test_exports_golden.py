@@ -6,11 +6,11 @@ from golden_files import check
 from judged_builder import manifest_for
 
 from floodmark.analysis.latency import latency_histogram
-from floodmark.report.hgrm import to_hgrm
-from floodmark.report.junit import to_junit
-from floodmark.report.markdown import to_markdown
-from floodmark.report.metrics_csv import to_metrics_csv, to_seconds_csv, to_series_csv
-from floodmark.report.prometheus import to_prometheus
+from floodmark.report.formats.hgrm import to_hgrm
+from floodmark.report.formats.junit import to_junit
+from floodmark.report.formats.markdown import to_markdown
+from floodmark.report.formats.metrics_csv import to_metrics_csv, to_seconds_csv, to_series_csv
+from floodmark.report.formats.prometheus import to_prometheus
 
 TOLD = ("fastapi-uvicorn-sync", "failures", "invalid", "no-agent", "arrivals", "search")
 COUNTED = ("fastapi-uvicorn-sync", "arrivals")

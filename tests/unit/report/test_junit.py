@@ -10,7 +10,7 @@ from judged_cases import CASES
 from lxml import etree
 
 from floodmark.analysis.document import Check, ThresholdResult, Validity
-from floodmark.report.junit import not_run, to_junit
+from floodmark.report.formats.junit import not_run, to_junit
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parents[2] / "fixtures" / "junit" / "junit.xsd"))
 NASTY = "]]> <x a='1'> & \x00 \x1b[31m \ufffe \ud800 \"quoted\"\nand a line"

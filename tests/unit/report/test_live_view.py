@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from floodmark.report.live import LINE_EVERY_S, LiveState, LiveView, line, segments
-from floodmark.report.live_drawing import bar
+from floodmark.report.live.drawing import bar
+from floodmark.report.live.run import LINE_EVERY_S, LiveState, LiveView, line, segments
 
 LOAD = LiveState(
     phase="load is on",

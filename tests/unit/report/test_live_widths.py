@@ -9,8 +9,8 @@ from rich.text import Text
 from screen import Screen
 from test_live_view import LOAD, STEADY, Hand
 
-from floodmark.report.live import LiveState, LiveView, table
-from floodmark.report.live_drawing import joined, progress, sparkline
+from floodmark.report.live.drawing import joined, progress, sparkline
+from floodmark.report.live.run import LiveState, LiveView, table
 
 BURST = dataclasses.replace(LOAD, longest_s=15.0, load_s=6.2, answered_per_s=0.8)
 LONG = dataclasses.replace(

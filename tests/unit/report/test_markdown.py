@@ -10,7 +10,7 @@ from judged_builder import manifest_for
 from markdown_it import MarkdownIt
 
 from floodmark.analysis.document import Check, Failure, ThresholdResult, Validity
-from floodmark.report.markdown import _code, _text, to_markdown
+from floodmark.report.formats.markdown import _code, _text, to_markdown
 from floodmark.report.words import printable
 
 HOSTILE = (

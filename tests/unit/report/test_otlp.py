@@ -15,8 +15,8 @@ from floodmark.analysis.metrics import metrics_of
 from floodmark.core.errors import FloodmarkError
 from floodmark.core.outputs import OTLP_MODULE, Outputs
 from floodmark.core.run_folder import MANIFEST, RunFolder
-from floodmark.report.exports import export, export_as_environment_asks
-from floodmark.report.otlp import send_otlp
+from floodmark.report.formats.exports import export, export_as_environment_asks
+from floodmark.report.formats.otlp import send_otlp
 
 
 class Receiver:

@@ -10,8 +10,8 @@ from judged_cases import CASES
 from lxml import html as lxml_html
 from test_waterline import contrast
 
-from floodmark.report.colours import BAD_PAPER, FAILED, FAILURE, GOOD, INK, MUTED, PAPER, PRINTED, ROLES, SOFT
-from floodmark.report.html import render_html
+from floodmark.report.page.html import render_html
+from floodmark.report.pictures.colours import BAD_PAPER, FAILED, FAILURE, GOOD, INK, MUTED, PAPER, PRINTED, ROLES, SOFT
 
 AA_TEXT = 4.5
 AA_GRAPHICS = 3.0

@@ -13,13 +13,13 @@ from steady_cases import arrivals, closed
 
 from floodmark.analysis.pictured import FailureTimes
 from floodmark.core.outcomes import Outcome
-from floodmark.report.canvas import png_of
-from floodmark.report.colours import FAILURE, ROLES
-from floodmark.report.failure_picture import coarser
-from floodmark.report.latency_picture import place_of, share_words
-from floodmark.report.picture import NARROW, WIDE
-from floodmark.report.pictures import PICTURES, draw_picture
-from floodmark.report.rate_picture import rate_chart
+from floodmark.report.pictures.canvas import png_of
+from floodmark.report.pictures.catalogue import PICTURES, draw_picture
+from floodmark.report.pictures.colours import FAILURE, ROLES
+from floodmark.report.pictures.failures import coarser
+from floodmark.report.pictures.latency import place_of, share_words
+from floodmark.report.pictures.picture import NARROW, WIDE
+from floodmark.report.pictures.rate import rate_chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -7,8 +7,8 @@ from judged_builder import manifest_for
 from judged_cases import fastapi_sync
 from steady_cases import search
 
-from floodmark.report.beside import files_beside
-from floodmark.report.html import render_html
+from floodmark.report.page.beside import files_beside
+from floodmark.report.page.html import render_html
 
 
 class Links(HTMLParser):

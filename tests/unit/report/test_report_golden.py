@@ -8,8 +8,8 @@ from judged_builder import manifest_for
 from judged_cases import CASES
 from rich.console import Console
 
+from floodmark.report.formats.verdict_json import to_json
 from floodmark.report.terminal import print_verdict
-from floodmark.report.verdict_json import to_json
 
 
 @pytest.mark.parametrize("name", CASES)

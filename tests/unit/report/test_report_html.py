@@ -18,7 +18,7 @@ from judged_cases import (
 from floodmark.analysis.document import AgentCost, Judged
 from floodmark.analysis.estimates import agreement_words
 from floodmark.core.run_folder import RunStatus
-from floodmark.report.html import render_html
+from floodmark.report.page.html import render_html
 
 LOADING = {"src", "href", "xlink:href", "srcset", "data", "action", "poster", "background", "ping"}
 VOID = {"meta", "br", "hr", "img", "link", "input"}

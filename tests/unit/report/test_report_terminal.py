@@ -9,12 +9,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from floodmark.analysis.document import Judged, VerdictDocument
-from floodmark.analysis.steady_sentence import seconds_words
+from floodmark.analysis.steady.sentence import seconds_words
 from floodmark.core.codec import from_plain
+from floodmark.report.formats.verdict_json import to_json
 from floodmark.report.measures import latency_rows
-from floodmark.report.page import place_rows
+from floodmark.report.page.page import place_rows
 from floodmark.report.terminal import print_sentence, print_verdict
-from floodmark.report.verdict_json import to_json
 
 
 def printed(judged: Judged, *, folder: str = "runs/one", **console: object) -> str:

@@ -14,9 +14,9 @@ from floodmark.core.recognise import RecogniseSpec
 from floodmark.core.run_folder import CLOCKS, SAMPLES, WORKERS, RunFolder
 from floodmark.core.suite import RowState, SuiteAsked, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
 from floodmark.core.target import ExpectSpec, StartSpec, TargetSpec
-from floodmark.report.suite_again import judged_again
-from floodmark.report.suite_files import write_page
-from floodmark.report.suite_live import JudgingView
+from floodmark.report.suite.again import judged_again
+from floodmark.report.suite.files import write_page
+from floodmark.report.suite.live import JudgingView
 
 OLD = SuiteFound(
     sentence="as it was found",

@@ -21,11 +21,11 @@ from floodmark.core.suite import (
     SuiteTable,
 )
 from floodmark.core.target import ExpectSpec, RequestSpec
-from floodmark.report.live import LiveState
-from floodmark.report.suite_live import SuiteLive, left_words, plan_words
-from floodmark.report.suite_page import suite_page
-from floodmark.report.suite_tables import print_suite, summary_words
-from floodmark.report.suite_words import (
+from floodmark.report.live.run import LiveState
+from floodmark.report.suite.live import SuiteLive, left_words, plan_words
+from floodmark.report.suite.page import suite_page
+from floodmark.report.suite.tables import print_suite, summary_words
+from floodmark.report.suite.words import (
     at_once_words,
     fails_words,
     in_order,

@@ -16,10 +16,10 @@ from floodmark.core.codec import from_plain
 from floodmark.core.curves import MOST_INTERVALS, MOST_POINTS, Curves
 from floodmark.core.places import Place
 from floodmark.core.profile import ClosedProfile
-from floodmark.report.colours import ESTIMATE, FILL
-from floodmark.report.timeline_json import curves_of, to_timeline_json
+from floodmark.report.formats.timeline_json import curves_of, to_timeline_json
+from floodmark.report.pictures.colours import ESTIMATE, FILL
 
-WEB = Path(__file__).parents[3] / "src/floodmark/load/web"
+WEB = Path(__file__).parents[3] / "src/floodmark/load/web/static"
 MOST_BYTES = 120_000
 
 

@@ -21,11 +21,11 @@ from judged_cases import (
 
 from floodmark.analysis.document import Judged, Timeline
 from floodmark.core.places import Place
-from floodmark.report.colours import FILL, INK_ON, ROLES
-from floodmark.report.heading import ESTIMATE_NOTE
-from floodmark.report.picture import NARROW, WIDE
-from floodmark.report.series import COLUMNS, bands, thinned
-from floodmark.report.waterline import draw_waterline
+from floodmark.report.pictures.colours import FILL, INK_ON, ROLES
+from floodmark.report.pictures.heading import ESTIMATE_NOTE
+from floodmark.report.pictures.picture import NARROW, WIDE
+from floodmark.report.pictures.series import COLUMNS, bands, thinned
+from floodmark.report.pictures.waterline import draw_waterline
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -1,0 +1,1 @@
+"""Runs of two or more settings, side by side: verdicts in, a `CompareDocument` out. Pure."""
