@@ -18,7 +18,7 @@ from floodmark.engine.endpoint import Endpoint
 PROC = Path("/proc")
 
 NEAR_SHARE = 0.8
-"""Above this share of the ports in use a connect is slow: the kernel tries one port after the other (connect(2))."""
+"""Above this share of the ports in use they may run out: not all in TIME_WAIT are in the way; others connect, too."""
 
 LOOPBACK_ONLY = 2
 """tcp_tw_reuse, Linux 4.19: where both ends are on loopback a port in TIME_WAIT is taken again after a second."""
@@ -60,7 +60,7 @@ class LocalPorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortShare:
-    """A worker's part: `bounds` for `Dial.ports`, None where all of the host's are open to it.
+    """A worker's part: `bounds` for `Dial.ports`, None where this kernel knows no ranges.
 
     `ports` is how many connections it can have at once to one server, over all its source addresses; where the kernel
     cannot keep workers apart, its share of what they have together.
@@ -93,10 +93,15 @@ def has_port_ranges() -> bool:
 
 
 def port_share(sources: tuple[str, ...], slot: int, slots: int) -> PortShare:
-    """What worker `slot` (from 0) of the `slots` on this host may use; all of them send from the same addresses."""
+    """What worker `slot` (from 0) of the `slots` on this host may use; all of them send from the same addresses.
+
+    A worker that is alone is given all of them, and not left to the kernel's own choice: that takes every other port
+    first, and once half of them are in use each connect looks at all of these in vain. Of a range that a socket was
+    given it takes the next one that is free (`step` in `__inet_hash_connect`, Linux 6.8; `benchmarks/source_ports.py`).
+    """
     ports = read_local_ports()
     addresses = max(len(sources), 1)
-    if slots > 1 and has_port_ranges():
+    if has_port_ranges():
         part = ports.part(slot, slots)
         return PortShare(bounds=part.bounds, ports=part.count * addresses)
     return PortShare(bounds=None, ports=ports.count * addresses // slots)

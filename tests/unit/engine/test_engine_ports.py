@@ -13,6 +13,7 @@ from test_engine_burst import open_files
 from floodmark.engine.endpoint import Endpoint
 from floodmark.engine.ports import (
     LocalPorts,
+    PortShare,
     TimeWait,
     has_port_ranges,
     name_of_network,
@@ -78,9 +79,9 @@ def test_the_parts_of_all_workers_are_the_whole_and_no_port_is_in_two(whole: Loc
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_one_worker_alone_needs_no_range() -> None:
-    share = port_share((), slot=0, slots=1)
-    assert (share.bounds, share.ports) == (None, read_local_ports().count)
+def test_one_worker_alone_has_all_ports_as_its_range() -> None:
+    share, whole = port_share((), slot=0, slots=1), read_local_ports()
+    assert share == PortShare(bounds=whole.bounds if has_port_ranges() else None, ports=whole.count)
 
 
 def test_several_workers_have_their_part_of_every_source() -> None:
