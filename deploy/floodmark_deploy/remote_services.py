@@ -25,7 +25,13 @@ CONFINED = (
 )
 """As the services of ansible/ are; each is explained there."""
 
-AGENT_RIGHTS = ("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")
+RIGHTS = {
+    # Other users' processes, and their files.
+    HostRole.AGENT: "CAP_SYS_PTRACE CAP_DAC_READ_SEARCH",
+    # For the tenth of a second in which a burst is released it runs ahead of all else on its host.
+    HostRole.WORKER: "CAP_SYS_NICE",
+}
+"""Capabilities of services; the others have none."""
 
 BUSY = "busy"
 """The unit that one command at a time holds on the master's host: its name cannot be had twice."""
@@ -101,7 +107,7 @@ def services_of(spec: HostSpec, file: HostsFile, shape: ClusterShape) -> Iterato
 def start_words(service: Service, file: HostsFile, account: Account) -> list[str]:
     """systemd-run's, for a service."""
     home = home_of(file.cluster.name)
-    rights = " ".join(AGENT_RIGHTS) if service.role is HostRole.AGENT else ""
+    rights = RIGHTS.get(service.role, "")
     properties = [*CONFINED, f"User={account.user}", f"LimitNOFILE={account.open_files}", f"ReadWritePaths={home}"]
     properties += [f"AmbientCapabilities={rights}", f"CapabilityBoundingSet={rights}"]
     if service.role is HostRole.TARGET:
@@ -118,7 +124,7 @@ def start_words(service: Service, file: HostsFile, account: Account) -> list[str
 
 def description_of(service: Service, file: HostsFile, account: Account) -> str:
     """What `systemctl` shows of the unit; another one where anything that it is started with is another."""
-    said = repr((service.argv, CONFINED, AGENT_RIGHTS, account, _environment(file)))
+    said = repr((service.argv, CONFINED, RIGHTS, account, _environment(file)))
     return f"Floodmark {service.role} {hashlib.sha256(said.encode()).hexdigest()[:DIGEST_CHARACTERS]}"
 
 

@@ -120,7 +120,15 @@ def test_a_worker_has_its_locustfile_by_name_since_a_keyed_bus_hands_out_none(fi
     assert not any("PLAIN_BUS" in word for word in words)
 
 
-def test_only_the_agent_has_rights_and_only_services_count_as_such(file):
+def test_a_worker_may_go_ahead_of_its_host_and_nothing_else(file):
+    worker = next(services_of(file.hosts[1], file, shape_of(file)))
+    words = start_words(worker, file, ACCOUNT)
+    assert {"--property=AmbientCapabilities=CAP_SYS_NICE", "--property=CapabilityBoundingSet=CAP_SYS_NICE"} <= set(
+        words
+    )
+
+
+def test_a_server_has_no_rights_and_only_services_count_as_such(file):
     shape = shape_of(file)
     agent, server = [
         next(service for service in services_of(file.hosts[3], file, shape) if service.role is role)

@@ -1,11 +1,8 @@
 """Times of one second on their way into an HdrHistogram, a few at a time so that no release waits. One kind of time."""
 
-import binascii
-import zlib
 from collections import Counter
 from functools import lru_cache
 
-from hdrh.codec import HdrCookieException, HdrLengthException
 from hdrh.histogram import HdrHistogram
 
 from floodmark.core.second import HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS
@@ -58,13 +55,3 @@ class TimesOfSecond:
 @lru_cache(maxsize=1)
 def _empty() -> str:
     return str(HdrHistogram(LOWEST_US, HIGHEST_US, SIGNIFICANT_DIGITS).encode().decode("ascii"))
-
-
-def times_of(text: str) -> dict[float, int]:
-    """Seconds to how many, of a histogram as `TimesOfSecond.encoded` writes it; what is none has no times."""
-    try:
-        histogram = HdrHistogram.decode(text)
-    except (HdrCookieException, HdrLengthException, zlib.error, binascii.Error, TypeError, ValueError):
-        return {}
-    counts = histogram.counts[: histogram.counts_len]  # one copy in C: the library's own walk is Python
-    return {histogram.get_value_from_index(index) / 1e6: count for index, count in enumerate(counts) if count}

@@ -22,7 +22,7 @@ from floodmark.engine.ports import (
     reuses_time_wait,
     usable_sources,
 )
-from floodmark.load.master.inbox import Inbox, Letter
+from floodmark.load.bus.inbox import Inbox, Letter
 from floodmark.load.worker.drive import drive
 from floodmark.load.worker.share import Share, begin_share
 
@@ -126,6 +126,7 @@ class LoadWorker:
         return Done(number=order.number, report=report, problem=words)
 
     def _drive(self, order: LoadOrder, share: Share, at_s: float, ports: PortShare) -> WorkerReport:
+        share.stand_by()
         # gevent sleeps in milliseconds; the last few are waited for by who releases the requests.
         gevent.sleep(max(0.0, at_s - WAKE_BEFORE_S - self._clock()))
         started_s, started_cpu_s = self._clock(), time.process_time()
@@ -146,6 +147,7 @@ class LoadWorker:
             outcomes=outcomes,
             ports=ports.ports,
             time_wait_max=share.time_wait_max,
+            was_ahead=share.was_ahead,
             reuses_time_wait=reuses_time_wait(self._dial.endpoint) if self._dial else None,
         )
 
