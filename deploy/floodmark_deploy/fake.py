@@ -2,9 +2,12 @@
 
 import itertools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 from floodmark.core.errors import FloodmarkError
+from floodmark_deploy.private_folder import PrivateFolder
 from floodmark_deploy.processes import ProcessNote
 from floodmark_deploy.shell import Command
 
@@ -106,6 +109,11 @@ class FakeShell:
         """See `Shell.sweep`."""
         for job in self._running(marker):
             job.stop(timeout_s)
+
+    @staticmethod
+    def private_folder(path: Path | None = None) -> AbstractContextManager[Path]:
+        """See `Shell.private_folder`; there is no keeper here."""
+        return PrivateFolder(path)
 
     def _running(self, marker: str) -> list[FakeJob]:
         return [job for job in self.jobs if job.command.marker == marker and job.poll() is None]

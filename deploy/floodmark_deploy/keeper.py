@@ -1,9 +1,11 @@
 """The process that outlives Floodmark by a moment: when Floodmark is gone, even by kill -9, it ends what was left.
 
 It reads orders from a pipe whose only writer is Floodmark, so the end of the file is Floodmark's end. It starts no
-process itself. Orders, one a line: ``mark NAME=value``, ``session 123``, ``forget 123``, ``leave``.
+process itself, and makes no folder. Orders, one a line: ``mark NAME=value``, ``session 123``, ``forget 123``,
+``folder 2f746d702f61 8:123`` and ``removed 2f746d702f61`` (`KnownFolder`), ``leave``.
 """
 
+import contextlib
 import logging
 import os
 import signal
@@ -12,8 +14,10 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Self
 
-from floodmark_deploy.processes import Wanted, wait_gone
+from floodmark_deploy.known_folder import KnownFolder
+from floodmark_deploy.processes import Wanted, kill_all
 
 QUIET_LOOKS = 5
 """Looks that must find nothing: a command that was being started when Floodmark died shows its mark only after exec."""
@@ -29,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class Keeper:
-    """Floodmark's end of the pipe."""
+    """Floodmark's end of the pipe. Let it leave, or use it in a ``with``."""
 
     def __init__(self) -> None:
         """Starts the keeper process, in a session of its own, so that Ctrl-C does not reach it."""
@@ -47,6 +51,14 @@ class Keeper:
             env={},  # a keeper must not carry an outer run's mark: its sweep would end this one too
         )
 
+    def __enter__(self) -> Self:
+        """For a ``with``."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Sends it away."""
+        self.leave()
+
     @property
     def pid(self) -> int:
         """The keeper's process id."""
@@ -61,10 +73,10 @@ class Keeper:
             pipe.write(f"{order}\n".encode())
             pipe.flush()
         except BrokenPipeError:
-            _log.warning("the keeper process %d is gone: after a kill -9 of Floodmark processes may be left", self.pid)
+            _log.warning("the keeper process %d is gone: what a kill -9 of Floodmark leaves will stay", self.pid)
 
     def leave(self) -> None:
-        """Sends the keeper away: nothing is left that it should end."""
+        """Sends the keeper away: no process is left that it should end."""
         self.tell("leave")
         try:
             self._process.communicate(timeout=LEAVE_TIMEOUT_S)
@@ -80,6 +92,7 @@ class Orders:
         """Knows of nothing yet."""
         self._marks: set[str] = set()
         self._sessions: set[int] = set()
+        self._folders: dict[str, KnownFolder] = {}
 
     def read(self, lines: Iterable[str]) -> bool:
         """Reads orders until the pipe ends; True where the last word was not ``leave``, so that a sweep is due."""
@@ -97,6 +110,16 @@ class Orders:
             self._sessions.add(int(what))
         elif verb == "forget":
             self._sessions.discard(int(what))
+        elif verb == "folder":
+            folder = KnownFolder.parse(what)
+            self._folders[folder.path] = folder
+        elif verb == "removed":
+            self._folders.pop(KnownFolder.parse(what).path, None)
+
+    @property
+    def folders(self) -> tuple[KnownFolder, ...]:
+        """Those to remove."""
+        return tuple(self._folders.values())
 
     @property
     def wanted(self) -> Wanted:
@@ -106,16 +129,23 @@ class Orders:
 
 
 def main() -> None:
-    """The keeper process: obeys until the pipe ends, then ends what is left."""
+    """The keeper process: obeys until the pipe ends, then ends what is left.
+
+    Folders go after the processes that write into them, and also when it is sent away: a second Ctrl-C may have cut
+    short their removal by Floodmark.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # these end Floodmark; for the keeper the end of the pipe is what counts
     orders = Orders()
     if orders.read(sys.stdin):
         sweep(orders.wanted)
+    for folder in orders.folders:
+        with contextlib.suppress(OSError):  # nobody is there to be told
+            folder.remove()
 
 
 def sweep(wanted: Wanted) -> None:
     """SIGKILL for all that is found, until several looks in a row find nothing."""
     for _ in range(QUIET_LOOKS):
-        wait_gone(wanted, timeout_s=SWEEP_TIMEOUT_S, number=signal.SIGKILL, clock=time.monotonic, sleep=time.sleep)
+        kill_all(wanted, timeout_s=SWEEP_TIMEOUT_S, clock=time.monotonic, sleep=time.sleep)
         time.sleep(QUIET_PAUSE_S)

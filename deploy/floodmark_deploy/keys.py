@@ -1,8 +1,5 @@
 """Makes the keys of a cluster's bus. What is in the files is ``floodmark.core.bus_keys``'."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from floodmark.core.bus_keys import ROLES, KeyPair, write_keys
@@ -10,7 +7,7 @@ from floodmark.core.errors import ClusterError
 
 
 def make_keys(folder: Path) -> tuple[Path, ...]:
-    """Makes fresh keys and returns the three files that hold them, by role.
+    """Makes fresh keys and returns the three files that hold them, by role. They cost under a millisecond.
 
     Raises `UsageError` as `write_keys` does, and `ClusterError` where this ZeroMQ has no CURVE.
     """
@@ -24,14 +21,3 @@ def make_keys(folder: Path) -> tuple[Path, ...]:
             f"this ZeroMQ ({zmq.zmq_version()}) makes no CURVE keys: {error}; install pyzmq's wheel"
         ) from None
     return write_keys(folder, pairs)
-
-
-@contextmanager
-def keys_of_one_run() -> Iterator[Path]:
-    """A folder with keys for one cluster on this host, gone at the end. They cost under a millisecond.
-
-    Not in the run folder: that is kept, and shown to others.
-    """
-    with tempfile.TemporaryDirectory(prefix="floodmark-keys-") as folder:
-        make_keys(Path(folder))
-        yield Path(folder)

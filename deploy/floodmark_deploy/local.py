@@ -8,12 +8,15 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Self
 
 from floodmark.core.errors import FloodmarkError
 from floodmark_deploy.confine import confined
 from floodmark_deploy.keeper import Keeper
-from floodmark_deploy.processes import ProcessNote, Wanted, send_signal, wait_gone
+from floodmark_deploy.private_folder import PrivateFolder
+from floodmark_deploy.processes import ProcessNote, Wanted, kill_all, send_signal, wait_gone
 from floodmark_deploy.shell import JOB_VARIABLE, RUN_VARIABLE, Command
 
 _LOG = logging.getLogger(__name__)
@@ -91,7 +94,7 @@ class LocalJob:
 class LocalShell:
     """This host. Close it, or use it in a ``with``: what still runs is ended then.
 
-    If this process is killed before, its keeper ends what still runs.
+    If this process is killed before, its keeper ends what still runs and removes the folders.
     """
 
     def __init__(
@@ -139,6 +142,10 @@ class LocalShell:
         for job in self._running(marker):
             job.stop(timeout_s)
 
+    def private_folder(self, path: Path | None = None) -> AbstractContextManager[Path]:
+        """See `Shell.private_folder`."""
+        return PrivateFolder(path, self.keeper.tell)
+
     def close(self) -> None:
         """Ends what still runs and sends the keeper away. Harmless when repeated."""
         for marker in self._markers:
@@ -149,8 +156,8 @@ class LocalShell:
         """SIGTERM once, `timeout_s` to follow it, then SIGKILL. Raises `FloodmarkError` for those that still live."""
         for note in wanted.find():
             send_signal(note, signal.SIGTERM)
-        wait_gone(wanted, timeout_s=timeout_s, number=None, clock=self._clock, sleep=self._sleep)
-        left = wait_gone(wanted, timeout_s=KILL_TIMEOUT_S, number=signal.SIGKILL, clock=self._clock, sleep=self._sleep)
+        wait_gone(wanted, timeout_s=timeout_s, clock=self._clock, sleep=self._sleep)
+        left = kill_all(wanted, timeout_s=KILL_TIMEOUT_S, clock=self._clock, sleep=self._sleep)
         if left:
             raise FloodmarkError(
                 f"not even SIGKILL ends {', '.join(map(str, left))}; the kernel holds it (see its stack)"

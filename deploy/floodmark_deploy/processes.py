@@ -14,6 +14,9 @@ PROC = Path("/proc")
 SCAN_PAUSE_S = 0.02
 """Between two looks at /proc while waiting for processes to end; one look costs some 30 us per process."""
 
+CLEAR_UP_S = 0.5
+"""How much longer than the others those live that ignore SIGTERM; Python's resource tracker needs 10 ms."""
+
 _ENDED_STATES = frozenset("ZXx")
 
 
@@ -112,22 +115,33 @@ def send_signal(note: ProcessNote, number: int) -> None:
 
 
 def wait_gone(
-    wanted: Wanted,
-    *,
-    timeout_s: float,
-    number: int | None,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
+    wanted: Wanted, *, timeout_s: float, clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> tuple[ProcessNote, ...]:
-    """Waits until none of the wanted lives, and returns those that still do after `timeout_s`.
-
-    With `number`, each look signals those that it finds, so that children forked meanwhile are met too.
-    """
+    """Waits until none of the wanted lives, and returns those that still do after `timeout_s`."""
     deadline_s = clock() + timeout_s
     while left := wanted.find():
-        if number is not None:
-            for note in left:
-                send_signal(note, number)
+        if clock() >= deadline_s:
+            return left
+        sleep(SCAN_PAUSE_S)
+    return ()
+
+
+def kill_all(
+    wanted: Wanted, *, timeout_s: float, clock: Callable[[], float], sleep: Callable[[float], None]
+) -> tuple[ProcessNote, ...]:
+    """Likewise, with SIGKILL at each look, so that children forked meanwhile are met too.
+
+    Those that ignore SIGTERM come last: one may be there to clear up after the others, as Python's resource tracker is,
+    which removes their semaphores from /dev/shm when they have ended (multiprocessing.resource_tracker).
+    """
+    deadline_s = clock() + timeout_s
+    patient_s = clock() + CLEAR_UP_S
+    while left := wanted.find():
+        hearing = [note for note in left if not _ignores_sigterm(note.pid)]
+        if hearing:
+            patient_s = min(clock() + CLEAR_UP_S, deadline_s - CLEAR_UP_S)
+        for note in left if clock() >= patient_s else hearing:
+            send_signal(note, signal.SIGKILL)
         if clock() >= deadline_s:
             return left
         sleep(SCAN_PAUSE_S)
@@ -143,3 +157,13 @@ def _environ(pid: int) -> list[bytes]:
         return (PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:  # it has ended, or is another user's
         return []
+
+
+def _ignores_sigterm(pid: int) -> bool:
+    """From the mask of ignored signals, SigIgn; bit 0 is signal 1."""
+    try:
+        text = (PROC / str(pid) / "status").read_text(errors="replace")
+    except OSError:  # it has ended
+        return False
+    masks = (line.split()[1] for line in text.splitlines() if line.startswith("SigIgn:"))
+    return bool(int(next(masks, "0"), 16) >> (signal.SIGTERM - 1) & 1)

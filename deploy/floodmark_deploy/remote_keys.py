@@ -1,7 +1,6 @@
 """The keys of a cluster's bus on its way to the hosts: the user's own, those that are there, or fresh ones."""
 
 import hashlib
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +8,9 @@ from pathlib import Path
 
 from floodmark.core.bus_keys import ROLES, keys_file, read_master_keys
 from floodmark_deploy.hosts_file import HostsFile
+from floodmark_deploy.keeper import Keeper
 from floodmark_deploy.keys import make_keys
+from floodmark_deploy.private_folder import PrivateFolder
 
 PLAIN = "plain"
 """The word for a bus without keys."""
@@ -25,9 +26,10 @@ class BusKeys:
 
 @contextmanager
 def bus_keys(file: HostsFile, there: Collection[str]) -> Iterator[BusKeys]:
-    """`there` has what each host has now, as `probe_there` tells it. What is made here is gone at the end.
+    """`there` has what each host has now, as `probe_there` tells it.
 
-    Fresh keys are made where one host lacks them: all get the same. Raises `UsageError` for a folder without keys.
+    Fresh keys are made where one host lacks them: all get the same. They are gone from this one at the end, also when
+    this process is killed. Raises `UsageError` for a folder without keys.
     """
     if file.cluster.plain_bus:
         yield BusKeys(folder=None, word=PLAIN)
@@ -38,9 +40,9 @@ def bus_keys(file: HostsFile, there: Collection[str]) -> Iterator[BusKeys]:
     elif len(set(there)) == 1 and "" not in there:
         yield BusKeys(folder=None, word=next(iter(there)))
     else:
-        with tempfile.TemporaryDirectory(prefix="floodmark-keys-") as folder:
-            make_keys(Path(folder))
-            yield BusKeys(folder=Path(folder), word=read_master_keys(Path(folder)).public)
+        with Keeper() as keeper, PrivateFolder(tell=keeper.tell) as folder:
+            make_keys(folder)
+            yield BusKeys(folder=folder, word=read_master_keys(folder).public)
 
 
 def _roles_in(folder: Path) -> list[str]:

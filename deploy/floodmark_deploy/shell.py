@@ -2,10 +2,11 @@
 
 A process that was started here can be found in two ways: by its session (each command leads one of its own) and by the
 environment that its descendants inherit. Both are needed: a daemon leaves the session, and some servers write their
-title over their environment.
+title over their environment. What a run needs on disk for its time only is in folders that go with it.
 """
 
 import dataclasses
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -67,3 +68,9 @@ class Shell(Protocol):
 
     def sweep(self, marker: str, timeout_s: float) -> None:
         """Ends every process of the run `marker`, as `Job.stop` does."""
+
+    def private_folder(self, path: Path | None = None) -> AbstractContextManager[Path]:
+        """A new folder of mode 0700; gone at the end with all that is in it, also when Floodmark is killed.
+
+        `path` None: anywhere, and not where runs are kept. Raises `FloodmarkError` where it cannot be made.
+        """

@@ -2,9 +2,9 @@
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from floodmark.core.address import Address
@@ -31,7 +31,7 @@ TAIL_LINES = 12
 """How much of the target's log an error shows."""
 
 SCRATCH = "scratch"
-"""Beside the target's log: the folder that its command may name; gone when the target has been stopped."""
+"""Its placeholder and its name beside the target's log: a folder that is gone when the target has been stopped."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -45,11 +45,11 @@ class TargetProcess:
         spec: TargetSpec,
         address: Address,
         job: Job,
-        scratch: Path | None,
+        scratch: ExitStack,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
-        """Takes over a job that has been started."""
+        """Takes over a job that has been started, and the `scratch` folder that is closed when it has been stopped."""
         self.spec = spec
         self.address = address
         self.job = job
@@ -88,7 +88,7 @@ class TargetProcess:
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Ends the target and proves that no process and no listener of it is left. Harmless when repeated."""
         self.job.stop(timeout_s)
-        _clear(self._scratch)
+        self._scratch.close()
         deadline_s = self._clock() + PORT_TIMEOUT_S
         while not is_free(self.address.host, self.address.port) and self._clock() < deadline_s:
             self._sleep(READY_PAUSE_S)
@@ -125,18 +125,20 @@ def start_target(  # noqa: PLR0913 - each is a thing of its own, all by name
     prove_free(host, port)
     address = Address(host=host, port=port)
     command = build_command(spec, address, run_log=run_log, marker=marker)
-    scratch = _make_scratch(command, run_log)
+    scratch = ExitStack()
+    if names_scratch(spec):
+        scratch.enter_context(shell.private_folder(scratch_folder(run_log)))
     try:
         job = shell.start(command)
     except FloodmarkError as error:
-        _clear(scratch)
+        scratch.close()
         raise TargetError(f"{spec.name}: {error}") from None
     target = TargetProcess(spec=spec, address=address, job=job, scratch=scratch, clock=clock, sleep=sleep)
     try:
         target.wait_ready()
     except BaseException:
         job.stop(STOP_TIMEOUT_S)
-        _clear(scratch)
+        scratch.close()
         raise
     return target
 
@@ -146,18 +148,9 @@ def scratch_folder(run_log: Path) -> Path:
     return run_log.resolve().with_name(SCRATCH)
 
 
-def _make_scratch(command: Command, run_log: Path) -> Path | None:
-    """Made only for a command that names it."""
-    scratch = scratch_folder(run_log)
-    if not any(str(scratch) in word for word in command.argv):
-        return None
-    scratch.mkdir()
-    return scratch
-
-
-def _clear(scratch: Path | None) -> None:
-    if scratch is not None:
-        shutil.rmtree(scratch, ignore_errors=True)
+def names_scratch(spec: TargetSpec) -> bool:
+    """The folder is made only for a command that names it."""
+    return any(f"{{{SCRATCH}}}" in word for word in spec.start.command)
 
 
 def prove_available(spec: TargetSpec) -> None:
@@ -176,7 +169,7 @@ def build_command(spec: TargetSpec, address: Address, *, run_log: Path, marker: 
         "host": address.host,
         "port": str(address.port),
         "folder": spec.folder,
-        "scratch": str(scratch_folder(run_log)),
+        SCRATCH: str(scratch_folder(run_log)),
     }
     app_dir = Path(spec.folder, spec.start.app_dir).resolve()
     if not app_dir.is_dir():

@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import tomllib
 import zipfile
 from collections.abc import Collection, Iterator
@@ -88,8 +87,8 @@ def make_wheelhouse(plan: WheelhousePlan, folder: Path) -> Wheelhouse:
 def make_wheelhouses(plans: Collection[WheelhousePlan], folder: Path) -> dict[WheelhousePlan, Wheelhouse]:
     """Likewise for several kinds of hosts."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder), tempfile.TemporaryDirectory(prefix="floodmark-wheels-") as scratch:
-        own = _kept_own_wheel(folder / "own", Path(scratch))
+    with _alone(folder), _scratch(folder / "scratch") as scratch:
+        own = _kept_own_wheel(folder / "own", scratch)
         return {plan: _wheelhouse(plan, own, folder) for plan in plans}
 
 
@@ -253,3 +252,14 @@ def _alone(folder: Path) -> Iterator[IO[str]]:
     with (folder / ".lock").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock
+
+
+@contextlib.contextmanager
+def _scratch(scratch: Path) -> Iterator[Path]:
+    """For whoever holds the lock. Always the same one, beside the wheels: what a kill leaves goes with the next."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch)

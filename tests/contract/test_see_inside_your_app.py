@@ -9,7 +9,8 @@ import pytest
 
 from floodmark.core.address import Address
 from floodmark.core.hit import Hit
-from floodmark.core.target import ReadySpec, RequestSpec, StartSpec, TargetSpec
+from floodmark.core.request_spec import RequestSpec
+from floodmark.core.target import ReadySpec, StartSpec, TargetSpec
 from floodmark.engine.burst import Burst, BurstWork, run_burst
 from floodmark.engine.check import AnswerCheck
 from floodmark.engine.dial import dial_to

@@ -1,5 +1,6 @@
 """What every `Shell` promises, asked of the local one and of the fake one alike."""
 
+import re
 import secrets
 import sys
 import time
@@ -109,6 +110,40 @@ def test_a_sweep_ends_its_own_run_and_no_other(host: Host) -> None:
     assert host.shell.leftovers(RUN_A) == ()
     assert (first.poll(), second.poll(), other.poll()) == (-15, -15, None)
     assert [note.pid for note in host.shell.leftovers(RUN_B)] == [other.pid]
+
+
+def test_a_private_folder_is_ours_alone_and_gone_at_the_end_with_what_is_in_it(host: Host, tmp_path: Path) -> None:
+    for asked in (None, tmp_path / "here"):
+        with host.shell.private_folder(asked) as folder:
+            assert folder == (asked or folder)
+            assert folder.stat().st_mode & 0o777 == 0o700
+            assert list(folder.iterdir()) == []
+            (folder / "deep").mkdir()
+            (folder / "deep" / "file").touch()
+        assert not folder.exists()
+
+
+def test_two_private_folders_are_not_the_same(host: Host) -> None:
+    with host.shell.private_folder() as one, host.shell.private_folder() as other:
+        assert one != other
+
+
+def test_a_private_folder_is_gone_after_an_error_too(host: Host) -> None:
+    with pytest.raises(KeyboardInterrupt), host.shell.private_folder() as folder:
+        raise KeyboardInterrupt
+    assert not folder.exists()
+
+
+def test_a_folder_that_is_there_already_is_an_error_that_names_it_and_stays(host: Host, tmp_path: Path) -> None:
+    words = rf"{re.escape(str(tmp_path))}: .* File exists"
+    with pytest.raises(FloodmarkError, match=words), host.shell.private_folder(tmp_path):
+        pass
+    assert tmp_path.exists()
+
+
+def test_a_private_folder_that_somebody_else_has_removed_is_no_error(host: Host) -> None:
+    with host.shell.private_folder() as folder:
+        folder.rmdir()
 
 
 def test_a_program_that_is_not_there_is_an_error_that_names_it(host: Host) -> None:

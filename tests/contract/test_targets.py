@@ -7,6 +7,7 @@ next are being started and flooded.
 import contextlib
 import dataclasses
 import http.client
+import os
 import secrets
 import signal
 import socket
@@ -34,7 +35,7 @@ from floodmark_deploy.own_network import network_of, own_network
 from floodmark_deploy.port import free_port, is_free, prove_free
 from floodmark_deploy.processes import Wanted, wait_gone
 from floodmark_deploy.shell import RUN_VARIABLE
-from floodmark_deploy.target_process import TargetProcess, prove_available, start_target
+from floodmark_deploy.target_process import SCRATCH, TargetProcess, prove_available, start_target
 from floodmark_deploy.zoo import find_target, target_names, targets_folder
 
 HOST = "127.0.0.1"
@@ -355,6 +356,14 @@ def _freed(port: int) -> bool:
     return is_free(HOST, port)
 
 
+def _left_in(folder: Path) -> set[str]:
+    """Below it, when the scratch folder has gone, which it does after the last process."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    while (folder / SCRATCH).exists() and time.monotonic() < deadline_s:
+        pass
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+
+
 _STARTER = """
 import sys, time
 from pathlib import Path
@@ -363,7 +372,8 @@ from floodmark_deploy.target_process import start_target
 from floodmark_deploy.zoo import find_target
 
 name, marker, port, log = sys.argv[1:]
-start_target(find_target(name), LocalShell(), host="127.0.0.1", port=int(port), run_log=Path(log), marker=marker,
+shell = LocalShell()
+start_target(find_target(name), shell, host="127.0.0.1", port=int(port), run_log=Path(log), marker=marker,
              clock=time.monotonic, sleep=time.sleep)
 print("ready", flush=True)
 time.sleep(60)
@@ -376,14 +386,17 @@ def test_nothing_is_left_when_the_process_that_started_the_target_is_killed(name
     port, marker = free_port(HOST), f"{MARKER}-killed-{name}"
     wanted = Wanted(marks=frozenset({f"{RUN_VARIABLE}={marker}"}))
     argv = [sys.executable, "-c", _STARTER, name, marker, str(port), str(tmp_path / "target.log")]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as starter:
+    (tmp_path / "temporary").mkdir()
+    env = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=env) as starter:
         assert starter.stdout is not None
         assert starter.stdout.readline() == "ready\n"
         assert not is_free(HOST, port)
         starter.send_signal(signal.SIGKILL)
-    left = wait_gone(wanted, timeout_s=DEADLINE_S, number=None, clock=time.monotonic, sleep=time.sleep)
+    left = wait_gone(wanted, timeout_s=DEADLINE_S, clock=time.monotonic, sleep=time.sleep)
     assert left == ()
     assert _freed(port)
+    assert _left_in(tmp_path) == {"target.log", "temporary"}
 
 
 @pytest.mark.parametrize("name", REFUSING)

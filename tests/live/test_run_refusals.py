@@ -1,4 +1,4 @@
-"""Bad input gets one clear line and a non-zero exit, and nothing is left running."""
+"""Bad input gets one clear line and a non-zero exit, and nothing is left running or on disk."""
 
 import json
 import signal
@@ -180,6 +180,15 @@ def test_a_run_folder_that_is_taken_is_not_written_over(tmp_path):
     assert (tmp_path / "mine" / "run.json").read_text() == "{}"
 
 
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """Where the run has its temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
 PHASES = {
     "while the target starts": "starting fastapi",
     "while the cluster starts": "starting a Locust master",
@@ -194,13 +203,14 @@ PHASES = {
     [*((phase, signal.SIGINT) for phase in PHASES.values()), ("load is on", signal.SIGTERM)],
     ids=[*PHASES.keys(), "by SIGTERM while the load is on"],
 )
-def test_ctrl_c_at_any_moment_ends_everything_and_leaves_a_readable_run(tmp_path, phase, number):
+def test_ctrl_c_at_any_moment_ends_everything_and_leaves_a_readable_run(tmp_path, temporary, phase, number):
     words = (sys.executable, "-m", "floodmark", "run", "fastapi-uvicorn-sync", "--requests", "200", "--hold", "4")
     with started(*words, cwd=tmp_path) as process:
         wait_until(lambda: phase in (tmp_path / "printed.txt").read_text(), phase)
         assert interrupt(process, number) == 130
     folder = run_folder(tmp_path)
     assert living(folder.name) == []
+    assert list(temporary.iterdir()) == []
     assert manifest(folder)["status"] == "interrupted"
     printed = (tmp_path / "printed.txt").read_text()
     assert "Traceback" not in printed
@@ -214,13 +224,33 @@ def test_ctrl_c_at_any_moment_ends_everything_and_leaves_a_readable_run(tmp_path
 
 
 @pytest.mark.live
-def test_kill_9_of_floodmark_leaves_no_process_behind(tmp_path):
+def test_kill_9_of_floodmark_leaves_neither_process_nor_key_behind(tmp_path, temporary):
     words = (sys.executable, "-m", "floodmark", "run", "flask-gunicorn-sync-4", "--requests", "50", "--hold", "4")
     with started(*words, cwd=tmp_path) as process:
         wait_until(lambda: "load is on" in (tmp_path / "printed.txt").read_text(), "the load")
         marker = run_folder(tmp_path).name
         assert len(living(marker)) >= 4
+        assert list(temporary.glob("*/master.toml"))
         process.send_signal(signal.SIGKILL)
         process.wait()
         wait_until(lambda: not living(marker), "every process of the run to end")
+    wait_until(lambda: not list(temporary.iterdir()), "the keys to go")
     assert SERVERS.is_dir()
+
+
+WRITES = "import pathlib, sys, time; pathlib.Path(sys.argv[1], 'file').touch(); time.sleep(60)"
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_what_a_server_wrote_goes_with_it_also_when_floodmark_is_killed(tmp_path, temporary, number):
+    words = (sys.executable, "-m", "floodmark", "run", "--target-file")
+    with started(*words, target_file(tmp_path, sys.executable, "-c", WRITES, "{scratch}"), cwd=tmp_path) as process:
+        wait_until(lambda: list(tmp_path.glob("runs/*/scratch/file")), "the server to write")
+        process.send_signal(number)
+        process.wait()
+        folder = run_folder(tmp_path)
+        wait_until(lambda: not living(folder.name), "every process of the run to end")
+    wait_until(lambda: not (folder / "scratch").exists(), "the server's folder to go")
+    assert (folder / "run.json").exists()
+    assert list(temporary.iterdir()) == []

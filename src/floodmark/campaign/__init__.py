@@ -1,1 +1,1 @@
-"""One target after another: target up, cluster up, load, all down again. Hosts are known as a `Shell` only."""
+"""One run from its plan to its end, here or on a cluster, and many in a suite. Hosts are `floodmark_deploy`'s."""

@@ -12,8 +12,8 @@ from floodmark.campaign.probe import probe, prove_listening
 from floodmark.core.address import Address
 from floodmark.core.codec import from_plain, to_plain
 from floodmark.core.errors import FloodmarkError, LimitError
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.run_folder import HoldProbe
-from floodmark.core.target import RequestSpec
 from floodmark_deploy.host_facts import read_host_facts
 from floodmark_deploy.limits import LoadPlan, judge
 

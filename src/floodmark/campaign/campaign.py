@@ -7,20 +7,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from floodmark.campaign.follow import Follower
 from floodmark.campaign.local import prove_sources
 from floodmark.campaign.plan import RunPlan, prove_limits
 from floodmark.campaign.planned import planned_manifest
-from floodmark.campaign.probe import measured_hold, probe, prove_listening, prove_long_enough
+from floodmark.campaign.probe import probe, prove_listening
+from floodmark.campaign.teller import Teller, View
 from floodmark.core.address import Address
 from floodmark.core.errors import ClusterError, FloodmarkError, RunFolderError
 from floodmark.core.profile import Profile, SearchProfile
 from floodmark.core.run_folder import TARGET_LOG, HoldProbe, Manifest, RunFolder, RunStatus
-from floodmark.report.live.run import LiveState
 from floodmark_deploy.cluster import ClusterPlan, agent_command, master_command, worker_command
-from floodmark_deploy.keys import keys_of_one_run
+from floodmark_deploy.keys import make_keys
 from floodmark_deploy.own_network import own_network
 from floodmark_deploy.port import free_port
 from floodmark_deploy.shell import Job, Shell
@@ -38,7 +37,7 @@ FOLLOW_EVERY_S = 0.2
 STOP_TIMEOUT_S = 10.0
 """For the master to cut the load and write what there is; workers and agent follow it."""
 
-ENDED_STOP_S = 0.5
+ENDED_STOP_S = 0.2
 """Once the run is written nobody needs the master's own farewell, which takes it two seconds."""
 
 CLUSTER_MARGIN_S = 90.0
@@ -49,16 +48,6 @@ STEP_MARGIN_S = 60.0
 
 LOG_BYTES = 16 << 10
 """With less room than this a master could not write why it ended."""
-
-
-class View(Protocol):
-    """Who watches a run while it goes on."""
-
-    def update(self, state: LiveState) -> None:
-        """Shows the newest state."""
-
-    def warn(self, words: str) -> None:
-        """Says something that stays to be read."""
 
 
 class Campaign:
@@ -74,10 +63,9 @@ class Campaign:
     ) -> None:
         """`shell` is the host, `view` is told what goes on."""
         self._shell = shell
-        self._view = view
+        self._tell = Teller(view, clock)
         self._clock = clock
         self._sleep = sleep
-        self._began_s = clock()
 
     def run(self, plan: RunPlan) -> RunFolder:
         """Runs a plan and returns its folder, complete. Raises a `FloodmarkError` where it could not be measured.
@@ -125,7 +113,7 @@ class Campaign:
                 raise FloodmarkError(f"{manifest.target}: neither a target to start nor an address to go to")
             yield plan.address, None
             return
-        self._say(f"starting {plan.name}")
+        self._tell.say(f"starting {plan.name}")
         target = start_target(
             plan.spec,
             self._shell,
@@ -139,19 +127,12 @@ class Campaign:
         try:
             yield replace(target.address, path=plan.request.path), target.pid
         finally:
-            self._say(f"stopping {plan.name}")
+            self._tell.say(f"stopping {plan.name}")
             target.stop(TARGET_STOP_S)
 
     def _learn(self, plan: RunPlan, manifest: Manifest, address: Address, folder: RunFolder) -> Manifest:
         """Asks the target alone first: does it answer, and in time? The hold is measured where it is not known."""
-        found = self._ask(plan, address)
-        if found.unexpected:
-            self._view.warn(doubts(found))
-        hold_s = round(measured_hold(found), 4) if plan.measures_hold else None
-        if hold_s is not None:
-            prove_long_enough(address, measured_hold(found))
-            self._say(f"the hold is {hold_s:.3g} s, measured in {len(found.took_s)} requests")
-        manifest = replace(manifest, probe=found, url=address.url, profile=plan.profile(hold_s))
+        manifest = replace(self._tell.learned(plan, manifest, self._ask(plan, address), address), url=address.url)
         folder.write_manifest(manifest)
         return manifest
 
@@ -159,7 +140,7 @@ class Campaign:
         if not plan.is_asked_alone:
             prove_listening(address, verify=plan.verify)
             return HoldProbe()
-        self._say("measuring the hold, one request at a time" if plan.measures_hold else "asking it alone")
+        self._tell.asking(plan)
         return probe(
             address,
             plan.request,
@@ -172,7 +153,9 @@ class Campaign:
     def _load(  # noqa: PLR0913, PLR0917 - one call, in order of appearance
         self, plan: RunPlan, manifest: Manifest, folder: RunFolder, address: Address, pid: int | None, marker: str
     ) -> None:
-        with keys_of_one_run() as keys:
+        # Not in the run folder: that is kept, and shown to others.
+        with self._shell.private_folder() as keys:
+            make_keys(keys)
             self._load_with(keys, plan, manifest, folder, address, pid, marker)
 
     def _load_with(  # noqa: PLR0913, PLR0917 - likewise
@@ -201,7 +184,7 @@ class Campaign:
             cpu_budget_percent=plan.cpu_budget_percent,
             goals=plan.goals,
         )
-        self._say(f"starting a Locust master, {plan.workers} worker{'s' * (plan.workers > 1)} and an agent")
+        self._tell.say(f"starting a Locust master, {plan.workers} worker{'s' * (plan.workers > 1)} and an agent")
         master = self._shell.start(master_command(cluster))
         jobs = [master, self._shell.start(agent_command(cluster))]
         jobs += [self._shell.start(worker_command(cluster, number)) for number in range(1, plan.workers + 1)]
@@ -216,32 +199,16 @@ class Campaign:
     def _follow(self, master: Job, jobs: list[Job], follower: Follower, timeout_s: float) -> None:
         deadline_s = self._clock() + timeout_s
         while master.poll() is None and not follower.ended:
-            self._show(follower.state())
+            self._tell.show(follower.state())
             if self._clock() > deadline_s:
                 raise ClusterError(f"the master did not end within {timeout_s:.0f} s{_tail(master)}")
             if not follower.fired and (dead := [job for job in jobs[1:] if job.poll() not in (None, 0)]):
                 raise ClusterError(f"a process of the cluster ended at its start{_tail(dead[0])}")
             self._sleep(FOLLOW_EVERY_S)
-        self._show(follower.state())
+        self._tell.show(follower.state())
         if not follower.ended:
             when = "while the load was on" if follower.fired else "before the load was released"
             raise ClusterError(f"the master ended {when}{_full_disk(follower.path)}{_tail(master)}")
-
-    def _say(self, words: str) -> None:
-        self._show(LiveState(phase=words, elapsed_s=0.0, planned=0))
-
-    def _show(self, state: LiveState) -> None:
-        """All phases on one clock: seconds since the command began."""
-        self._view.update(replace(state, elapsed_s=self._clock() - self._began_s))
-
-
-def doubts(found: HoldProbe) -> str:
-    """The warning for a server that did not answer as expected when it was asked alone."""
-    wrong = found.unexpected
-    return (
-        f"floodmark: warning: asked alone, {len(wrong)} of {len(wrong) + len(found.took_s)} requests were not answered"
-        f" as expected: {'; '.join(dict.fromkeys(wrong))}"
-    )
 
 
 def _longest_s(profile: Profile) -> float:

@@ -6,22 +6,22 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from floodmark.campaign.ask_there import Answer, Question
-from floodmark.campaign.campaign import View, close_manifest, doubts
+from floodmark.campaign.campaign import close_manifest
 from floodmark.campaign.far_plan import far_shape
 from floodmark.campaign.follow import Follower
 from floodmark.campaign.plan import RunPlan
 from floodmark.campaign.planned import planned_manifest, told
-from floodmark.campaign.probe import PROBE_BUDGET_S, PROBE_TIMEOUT_S, measured_hold, prove_long_enough
+from floodmark.campaign.probe import PROBE_BUDGET_S, PROBE_TIMEOUT_S
+from floodmark.campaign.teller import Teller, View
 from floodmark.core.address import Address
 from floodmark.core.codec import from_plain, to_plain
 from floodmark.core.errors import ClusterError, FloodmarkError, TargetError
 from floodmark.core.profile import prove_workers
-from floodmark.core.run_folder import HoldProbe, Manifest, RunFolder, RunStatus
-from floodmark.report.live.run import LiveState
+from floodmark.core.run_folder import Manifest, RunFolder, RunStatus
 from floodmark_deploy.cluster_shape import ClusterShape, shape_of
 from floodmark_deploy.hosts_file import HostRole, HostsFile, HostSpec
 from floodmark_deploy.remote_cluster import RemoteCluster
@@ -30,6 +30,16 @@ from floodmark_deploy.remote_services import open_files_of, python_of
 
 ASK_TIMEOUT_S = PROBE_TIMEOUT_S + PROBE_BUDGET_S + 30.0
 """As long as the probes may take, and the start of a Python on a busy host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """One plan on the cluster that carries it out."""
+
+    cluster: RemoteCluster
+    plan: RunPlan
+    shape: ClusterShape
+    address: Address
 
 
 class FarCampaign:
@@ -46,9 +56,7 @@ class FarCampaign:
         """`wheels` is where wheelhouses are kept, `view` is told what goes on."""
         self._file = file
         self._wheels = wheels
-        self._view = view
-        self._clock = clock
-        self._began_s = clock()
+        self._tell = Teller(view, clock)
 
     def run(self, plan: RunPlan) -> RunFolder:
         """Runs a plan and returns its folder, complete. Raises a `FloodmarkError` where it could not be measured.
@@ -62,8 +70,9 @@ class FarCampaign:
         manifest = planned_manifest(plan, f"{plan.folder.resolve().name}-{secrets.token_hex(4)}")
         manifest = replace(manifest, url=address.url)
         try:
-            with RemoteCluster(self._file, say=self._say) as cluster, self._standing(cluster, shape):
-                manifest = self._load(cluster, plan, manifest, folder, shape, address)
+            with RemoteCluster(self._file, say=self._tell.say) as cluster, self._standing(cluster, shape):
+                task = _Task(cluster=cluster, plan=plan, shape=shape, address=address)
+                manifest = self._load(task, manifest, folder)
         except BaseException as error:
             _close(folder, manifest, error)
             raise
@@ -92,7 +101,7 @@ class FarCampaign:
         own = shape_of(self._file).workers
         try:
             if not stood:
-                self._say("taking the cluster down")
+                self._tell.say("taking the cluster down")
                 cluster.close()  # hosts that went away meanwhile are to be found anew
                 cluster.down()
             elif shape.workers != own:
@@ -100,104 +109,65 @@ class FarCampaign:
         except FloodmarkError as error:
             left = "left as it is" if stood else "not all is taken down"
             for line in str(error).splitlines():
-                self._view.warn(f"floodmark: warning: {left}: {line}")
+                self._tell.warn(f"{left}: {line}")
 
-    def _load(  # noqa: PLR0913, PLR0917 - one call, in order of appearance
-        self,
-        cluster: RemoteCluster,
-        plan: RunPlan,
-        manifest: Manifest,
-        folder: RunFolder,
-        shape: ClusterShape,
-        address: Address,
-    ) -> Manifest:
-        remote = RemoteRun(cluster, self._file, say=self._say)
-        self._say(f"starting {plan.name}" if shape.target else "looking for an idle master")
+    def _load(self, task: _Task, manifest: Manifest, folder: RunFolder) -> Manifest:
+        plan, shape = task.plan, task.shape
+        remote = RemoteRun(task.cluster, self._file, say=self._tell.say)
+        self._tell.say(f"starting {plan.name}" if shape.target else "looking for an idle master")
         remote.make_ready(shape)
-        manifest = self._learn(cluster, plan, manifest, shape, address)
+        manifest = self._learn(task, manifest)
         follower = Follower(folder, manifest.profile)
         load = RemoteLoad(
             kind=plan.kind,
             asked=replace(plan.asked, hold_s=manifest.profile.hold_s),
             request=plan.request,
-            origin=address.origin,
+            origin=task.address.origin,
             workers=sum(shape.workers),
             source=plan.source,
             verify=plan.verify,
             goals=plan.goals,
         )
         try:
-            remote.run(load, folder.path, lambda: self._show(follower.state()))
+            remote.run(load, folder.path, lambda: self._tell.show(follower.state()))
         except BaseException as error:
             _close(folder, manifest, error)
             raise
         return manifest
 
-    def _learn(
-        self, cluster: RemoteCluster, plan: RunPlan, manifest: Manifest, shape: ClusterShape, address: Address
-    ) -> Manifest:
+    def _learn(self, task: _Task, manifest: Manifest) -> Manifest:
         """Every host of workers must carry its part; the server is asked alone, from the first of them."""
-        self._say("measuring the hold, one request at a time" if plan.measures_hold else "asking it alone")
-        hosts = [spec for spec in self._file.of(HostRole.WORKER) if shape.workers_on(self._file, spec)]
-        questions = [
-            _question(self._file, plan, cluster, shape, address, spec, first=spec is hosts[0]) for spec in hosts
-        ]
+        self._tell.asking(task.plan)
+        hosts = [spec for spec in self._file.of(HostRole.WORKER) if task.shape.workers_on(self._file, spec)]
         with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
-            answers = list(pool.map(lambda pair: self._ask(cluster, *pair), zip(hosts, questions, strict=True)))
-        if problems := [
-            f"{spec.name}: {said.problem}" for spec, said in zip(hosts, answers, strict=True) if said.problem
-        ]:
+            answers = list(pool.map(lambda spec: self._ask(task, spec, first=spec is hosts[0]), hosts))
+        said = zip(hosts, answers, strict=True)
+        if problems := [f"{spec.name}: {answer.problem}" for spec, answer in said if answer.problem]:
             raise TargetError("\n".join(problems))
-        found = answers[0].found
-        if found.unexpected:
-            self._view.warn(doubts(found))
-        return self._with_hold(plan, replace(manifest, probe=found), found, address)
+        return self._tell.learned(task.plan, manifest, answers[0].found, task.address)
 
-    def _with_hold(self, plan: RunPlan, manifest: Manifest, found: HoldProbe, address: Address) -> Manifest:
-        if not plan.measures_hold:
-            return manifest
-        hold_s = round(measured_hold(found), 4)
-        prove_long_enough(address, measured_hold(found))
-        self._say(f"the hold is {hold_s:.3g} s, measured in {len(found.took_s)} requests")
-        return replace(manifest, profile=plan.profile(hold_s))
-
-    def _ask(self, cluster: RemoteCluster, spec: HostSpec, question: Question) -> Answer:
+    def _ask(self, task: _Task, spec: HostSpec, *, first: bool) -> Answer:
+        question = self._question(task, spec, first=first)
         words = [python_of(self._file.cluster.name), "-m", "floodmark.campaign.ask_there"]
-        host, user = cluster.host(spec.name), cluster.probe_of(spec.name).user
+        host, user = task.cluster.host(spec.name), task.cluster.probe_of(spec.name).user
         text = host.step(words, user, timeout_s=ASK_TIMEOUT_S, text_in=json.dumps(to_plain(question)))
         return from_plain(Answer, json.loads(text), spec.name)
 
-    def _say(self, words: str) -> None:
-        self._show(LiveState(phase=words))
-
-    def _show(self, state: LiveState) -> None:
-        """All phases on one clock: seconds since the command began."""
-        self._view.update(replace(state, elapsed_s=self._clock() - self._began_s))
-
-
-def _question(  # noqa: PLR0913, PLR0917 - what it is made of
-    file: HostsFile,
-    plan: RunPlan,
-    cluster: RemoteCluster,
-    shape: ClusterShape,
-    address: Address,
-    spec: HostSpec,
-    *,
-    first: bool,
-) -> Question:
-    profile, workers = plan.profile(), shape.workers_on(file, spec)
-    return Question(
-        address=address,
-        request=plan.request,
-        verify=plan.verify,
-        limit_s=profile.timeout_s,
-        forgiving=plan.is_steady,
-        asks_alone=first and plan.is_asked_alone,
-        sources=plan.sources,
-        connections=-(-profile.most_connections * workers // sum(shape.workers)),
-        workers=workers,
-        open_files=open_files_of(cluster.probe_of(spec.name).open_files),
-    )
+    def _question(self, task: _Task, spec: HostSpec, *, first: bool) -> Question:
+        plan, workers = task.plan, task.shape.workers_on(self._file, spec)
+        profile = plan.profile()
+        return Question(
+            address=task.address,
+            request=plan.request,
+            verify=plan.verify,
+            limit_s=profile.timeout_s,
+            forgiving=plan.is_steady,
+            asks_alone=first and plan.is_asked_alone,
+            sources=plan.sources,
+            connections=-(-profile.most_connections * workers // sum(task.shape.workers)),
+            workers=workers,
+            open_files=open_files_of(task.cluster.probe_of(spec.name).open_files),
+        )
 
 
 def _complete(folder: RunFolder, planned: Manifest) -> None:

@@ -9,8 +9,9 @@ from floodmark.core.asked import Asked, profile_of
 from floodmark.core.errors import LimitError
 from floodmark.core.goals import Goals
 from floodmark.core.profile import ArrivalsProfile, ClosedProfile, Profile, prove_workers
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.source import parse_sources
-from floodmark.core.target import RequestSpec, TargetSpec
+from floodmark.core.target import TargetSpec
 from floodmark_deploy.limits import LoadPlan, check_limits
 
 STEADY_KINDS = (*ClosedProfile.KINDS, *ArrivalsProfile.KINDS)

@@ -9,8 +9,9 @@ from floodmark.campaign.plan import UNKNOWN_HOLD_S, RunPlan
 from floodmark.core.asked import DEFAULTS, MOST_CONNECTIONS, Asked
 from floodmark.core.profile import BurstProfile, ClosedProfile
 from floodmark.core.published import PublishedRate
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.suite import TIMEOUT_S, RowState, SuiteAsked, SuiteRecord, SuiteRow, SuiteTable
-from floodmark.core.target import RequestSpec, TargetSpec
+from floodmark.core.target import TargetSpec
 from floodmark_deploy.limits import FIRST_SOURCE, most_connections
 
 BEAT_S = 0.05

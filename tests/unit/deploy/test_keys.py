@@ -1,7 +1,7 @@
-"""Keys are made by ZeroMQ, each time others; those of one run are gone with it."""
+"""Keys are made by ZeroMQ, each time others."""
 
 from floodmark.core.bus_keys import AGENT, WORKER, read_master_keys, read_node_keys
-from floodmark_deploy.keys import keys_of_one_run, make_keys
+from floodmark_deploy.keys import make_keys
 
 
 def test_two_clusters_have_no_key_in_common_and_their_nodes_know_their_master(tmp_path):
@@ -14,10 +14,3 @@ def test_two_clusters_have_no_key_in_common_and_their_nodes_know_their_master(tm
         assert [master.role_of(node.public) for node in nodes] == [WORKER, AGENT]
         found |= {key for keys in (master, *nodes) for key in (keys.public, keys.secret)}
     assert len(found) == 12
-
-
-def test_the_keys_of_a_run_are_gone_with_it():
-    with keys_of_one_run() as folder:
-        assert len(list(folder.iterdir())) == 3
-        assert folder.stat().st_mode & 0o077 == 0
-    assert not folder.exists()

@@ -11,6 +11,7 @@ from floodmark.core.errors import UsageError
 from floodmark_deploy.wheelhouse import (
     WheelhousePlan,
     _pack,
+    _scratch,
     checkout_of,
     digest_of_checkout,
     installed_versions,
@@ -131,3 +132,11 @@ def test_floodmarks_own_wheel_is_made_again_when_a_file_of_it_has_changed(tmp_pa
     with (tmp_path / name).open("a") as file:
         file.write("# changed\n")
     assert (digest_of_checkout(tmp_path) != before) == is_in
+
+
+def test_what_a_kill_has_left_beside_the_wheels_goes_with_the_next_command(tmp_path):
+    (tmp_path / "scratch" / "build").mkdir(parents=True)
+    with _scratch(tmp_path / "scratch") as scratch:
+        assert list(scratch.iterdir()) == []
+        (scratch / "wheel").touch()
+    assert list(tmp_path.iterdir()) == []
