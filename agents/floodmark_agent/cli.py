@@ -21,6 +21,7 @@ from floodmark.core.messages import WIRE_VERSION, Hello
 from floodmark.core.sample import Sample
 from floodmark.core.system import prove_linux
 from floodmark_agent.budget import Budget, DumpPace
+from floodmark_agent.counting import BY_DUMP, Counting, prepare
 from floodmark_agent.finder import Watch
 from floodmark_agent.options import Options, parse
 from floodmark_agent.proc import read_text
@@ -58,13 +59,13 @@ def _begin_log(*, verbose: bool) -> None:
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(message)s")
 
 
-def _open(options: Options, port: int | None = None) -> Watch:
+def _open(options: Options, counting: Counting, port: int | None = None) -> Watch:
     """Finds the target; of several ports given, `port` counts as the one that its clients go to."""
-    return Watch(options.selector.led_by(port), clock=time.monotonic)
+    return Watch(options.selector.led_by(port), clock=time.monotonic, counting=counting)
 
 
 def _print_once(options: Options) -> None:
-    watch = _open(options)
+    watch = _open(options, BY_DUMP)  # a walk pays once there are many counts
     try:
         sample = take_once(watch)
         for note in watch.notes():
@@ -86,14 +87,15 @@ def take_once(reader: Reader) -> Sample:
 
 def _serve(options: Options) -> None:
     """Reports and answers until told to stop."""
+    stop = _Stop()
+    counting = prepare(options.connections)
     # What has been made until now stays: the collector need not walk it again and again.
     gc.collect()
     gc.freeze()
-    stop = _Stop()
-    metrics = None if options.metrics is None else _metrics(options, options.metrics)
+    metrics = None if options.metrics is None else _metrics(options, options.metrics, counting)
     try:
         if options.master is not None:
-            _report(options, options.master, stop, metrics)
+            _report(options, options.master, stop, metrics, counting)
         while not stop.asked:
             time.sleep(_WAIT_S)
     finally:
@@ -101,14 +103,16 @@ def _serve(options: Options) -> None:
             metrics.close()
 
 
-def _metrics(options: Options, address: tuple[str, int]) -> "Metrics":
+def _metrics(options: Options, address: tuple[str, int], counting: Counting) -> "Metrics":
     # Here, not above, as the bus below: a web server is some of the agent's memory.
     from floodmark_agent.metrics import Metrics  # noqa: PLC0415
 
-    return Metrics(address, open_target=lambda: _open(options))
+    return Metrics(address, open_target=lambda: _open(options, counting))
 
 
-def _report(options: Options, master: tuple[str, int], stop: "_Stop", metrics: "Metrics | None") -> None:
+def _report(
+    options: Options, master: tuple[str, int], stop: "_Stop", metrics: "Metrics | None", counting: Counting
+) -> None:
     # Here, not above: --once needs neither ZeroMQ nor msgpack.
     from floodmark_agent.agent import Agent  # noqa: PLC0415
     from floodmark_agent.bus import Bus  # noqa: PLC0415
@@ -123,7 +127,7 @@ def _report(options: Options, master: tuple[str, int], stop: "_Stop", metrics: "
         agent = Agent(
             link=link,
             hello=_hello(options),
-            open_target=lambda port: _open(options, port),
+            open_target=lambda port: _open(options, counting, port),
             budget=Budget(
                 options.budget_share,
                 clock=time.monotonic,

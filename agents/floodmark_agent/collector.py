@@ -3,11 +3,13 @@
 import errno
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 
 from floodmark.core.command_line import CommandLine
 from floodmark.core.errors import TargetError, WireError
 from floodmark.core.sample import ConnectionCounts, TargetLimits
-from floodmark_agent.inet_diag import TcpListener, read_connections, read_listeners
+from floodmark_agent.counting import BY_DUMP, Counting, open_counter
+from floodmark_agent.inet_diag import TcpListener, read_listeners
 from floodmark_agent.limits import CGROUPS, read_limits
 from floodmark_agent.listeners import ListenerReader
 from floodmark_agent.namespace import inside, network_of
@@ -31,7 +33,13 @@ class Collector:
     """
 
     def __init__(
-        self, target: Target, *, network_pid: int | None, clock: Callable[[], float], proc: str = ROOT
+        self,
+        target: Target,
+        *,
+        network_pid: int | None,
+        clock: Callable[[], float],
+        counting: Counting = BY_DUMP,
+        proc: str = ROOT,
     ) -> None:
         """Opens the sockets. Raises `TargetError` where the kernel cannot be asked."""
         self._target = target
@@ -39,9 +47,12 @@ class Collector:
         self._clock = clock
         self._proc = proc
         self._network = network_of(network_pid, proc)
-        self._diag = _open_diag(network_pid, proc)
-        self._counters = CounterReader(network_pid, proc)
-        self._processes = ProcessReader(proc)
+        self._opened = ExitStack()
+        keep = self._opened.enter_context
+        keep(closing(target))
+        self._diag = keep(closing(_open_diag(network_pid, proc)))
+        self._counters = keep(closing(CounterReader(network_pid, proc)))
+        self._processes = keep(closing(ProcessReader(proc)))
         self._ports: tuple[int, ...] = ()
         try:
             self._sees_unix = _has_unix(self._diag)
@@ -49,6 +60,7 @@ class Collector:
             tcp, unix = self._listeners.read(target.owns)
             target.find(tcp, unix)
             self._ports = target.ports(tcp)
+            self._counter = keep(closing(open_counter(counting, self._diag, network_pid, proc)))
         except (OSError, WireError) as error:
             self.close()
             raise TargetError(f"the kernel's sockets cannot be read: {error}; `modprobe tcp_diag` may help") from None
@@ -79,7 +91,7 @@ class Collector:
 
     def count(self) -> tuple[ConnectionCounts, ...]:
         """All connections of the ports that the last glance saw. Raises as `glance` does."""
-        return read_connections(self._diag, self._ports) if self._ports else ()
+        return self._counter.read(self._ports) if self._ports else ()
 
     def limits(self) -> TargetLimits | None:
         """The limits in force; None where the target's first process is not known."""
@@ -106,14 +118,11 @@ class Collector:
     def notes(self) -> tuple[str, ...]:
         """What cannot be seen, and what would help."""
         unseen = () if self._sees_unix else ("this kernel has no unix_diag: UNIX listeners are not seen",)
-        return (*self._target.notes, *unseen)
+        return (*self._target.notes, *unseen, *self._counter.notes)
 
     def close(self) -> None:
-        """Gives the socket and the files back."""
-        self._diag.close()
-        self._counters.close()
-        self._processes.close()
-        self._target.close()
+        """Gives the socket and the files back; what was opened last first: the socket keeps the walk's namespace."""
+        self._opened.close()
 
 
 def listeners_of(network_pid: int | None, proc: str = ROOT) -> tuple[TcpListener, ...]:

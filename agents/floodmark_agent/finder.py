@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from floodmark.core.command_line import CommandLine
 from floodmark.core.errors import TargetError
 from floodmark.core.sample import ConnectionCounts, TargetLimits
 from floodmark_agent.collector import Collector, listeners_of
+from floodmark_agent.counting import BY_DUMP, Counting
 from floodmark_agent.namespace import network_of, other_networks
 from floodmark_agent.proc import ROOT
 from floodmark_agent.rights import help_with_networks
@@ -21,18 +23,25 @@ AGAIN_EVERY_S = 1.0
 """How often it is looked at whether the target is still there, and looked for where it is not."""
 
 
-def open_collector(selector: Selector, *, clock: Callable[[], float], proc: str = ROOT) -> Collector:
+def open_collector(
+    selector: Selector, *, clock: Callable[[], float], counting: Counting = BY_DUMP, proc: str = ROOT
+) -> Collector:
     """A collector whose target is found. Raises `TargetError` where there is none, or the kernel cannot be asked."""
+
+    def collector(network_pid: int | None) -> Collector:
+        target = Target(selector, clock=clock, proc=proc)
+        return Collector(target, network_pid=network_pid, clock=clock, counting=counting, proc=proc)
+
     table = ProcessTable(proc)
     table.refresh()
     meant = _meant(selector, table, proc)
     problem: TargetError | None = None
     if not selector.names_processes or not meant or _some_at_home(meant, proc):
         try:
-            return _collector(selector, None, clock, proc)
+            return collector(None)
         except TargetError as error:
             problem = error
-    return _elsewhere(selector, other_networks(meant, proc), problem, clock, proc)
+    return _elsewhere(selector, other_networks(meant, proc), problem, collector, proc)
 
 
 def _some_at_home(pids: set[int], proc: str) -> bool:
@@ -53,7 +62,7 @@ def _elsewhere(
     selector: Selector,
     others: tuple[dict[str, int], int],
     problem: TargetError | None,
-    clock: Callable[[], float],
+    collector: Callable[[int | None], Collector],
     proc: str,
 ) -> Collector:
     """The one among other namespaces where the target listens; `problem` is why it is not in our own."""
@@ -72,7 +81,7 @@ def _elsewhere(
         raise TargetError(f"that port is listened on in several network namespaces, of processes {listed}; give --pid")
     for pid in found:
         try:
-            return _collector(selector, pid, clock, proc)
+            return collector(pid)
         except TargetError as error:
             problem = error
     problem = problem or TargetError(
@@ -83,19 +92,16 @@ def _elsewhere(
     raise problem
 
 
-def _collector(selector: Selector, network_pid: int | None, clock: Callable[[], float], proc: str) -> Collector:
-    return Collector(Target(selector, clock=clock, proc=proc), network_pid=network_pid, clock=clock, proc=proc)
-
-
 class Watch:
     """A target that has been found, and is found again when all of its processes have ended: it was restarted."""
 
-    def __init__(self, selector: Selector, *, clock: Callable[[], float], proc: str = ROOT) -> None:
+    def __init__(
+        self, selector: Selector, *, clock: Callable[[], float], counting: Counting = BY_DUMP, proc: str = ROOT
+    ) -> None:
         """Finds it. Raises `TargetError` as `open_collector` does."""
-        self._selector = selector
         self._clock = clock
-        self._proc = proc
-        self._collector = open_collector(selector, clock=clock, proc=proc)
+        self._open = partial(open_collector, selector, clock=clock, counting=counting, proc=proc)
+        self._collector = self._open()
         self._again_s = clock() + AGAIN_EVERY_S
 
     def glance(self) -> Glance:
@@ -134,7 +140,7 @@ class Watch:
 
     def _find_again(self) -> None:
         try:
-            found = open_collector(self._selector, clock=self._clock, proc=self._proc)
+            found = self._open()
         except TargetError as error:
             _LOG.debug("the target has ended, and is not found again: %s", error)
             return

@@ -10,7 +10,7 @@ import functools
 import itertools
 import socket
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from floodmark.core.errors import WireError
@@ -50,8 +50,7 @@ _LISTEN_ROW = struct.Struct("=BBxxHxx16s32xII4xI")
 MAX_PORTS = 100
 """The most ports one filter asks for; a jump's offset would allow about 3,000."""
 
-# A row's place as one byte: eight times its state, 4 where something written is not taken, 2 where it has an inode, 1
-# where it has something to read.
+# A row's key (see `count_places`) as one byte; what has an inode is accepted.
 _STATE_KEYS = bytes((state << 3) & 0xFF for state in range(256))
 _HAS_WQUEUE, _HAS_INODE, _HAS_RQUEUE = (bytes([0]) + bytes([bit]) * 255 for bit in (4, 2, 1))
 
@@ -189,7 +188,7 @@ class Tally:
     def counts(self) -> tuple[ConnectionCounts, ...]:
         """The counts of each port, in the order asked."""
         self._take()
-        return tuple(_count(port, self._keys[port]) for port in self._ports)
+        return tuple(count_places(port, _numbers(self._keys[port])) for port in self._ports)
 
     def _of(self, port: int) -> bytearray:
         found = self._keys.get(port)
@@ -241,8 +240,16 @@ _PLACES = {
 }
 
 
-def _count(port: int, keys: bytearray) -> ConnectionCounts:
-    numbers = {key: keys.count(key) for key in set(keys)}
+def _numbers(keys: bytearray) -> dict[int, int]:
+    return {key: keys.count(key) for key in set(keys)}
+
+
+def count_places(port: int, numbers: Mapping[int, int]) -> ConnectionCounts:
+    """The counts of a port from how many connections have which key.
+
+    A key is eight times the state, 4 where something written is not taken, 2 where it is accepted, 1 where it has
+    something to read.
+    """
     places = {name: sum(numbers.get(key, 0) for key in wanted) for name, wanted in _PLACES.items()}
     return ConnectionCounts(port=port, **places)
 

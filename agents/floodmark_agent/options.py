@@ -11,12 +11,15 @@ from pathlib import Path
 from floodmark.core.bus_keys import KEYS_VARIABLE
 from floodmark.core.errors import UsageError
 from floodmark.core.messages import NAME_CHARACTERS
+from floodmark_agent.counting import Way
 from floodmark_agent.inet_diag import MAX_PORTS
 from floodmark_agent.selector import Selector
 
 _PORT_MAX = 65535
 MARK_VARIABLE = "FLOODMARK_RUN"
 """What Floodmark sets in the environment of all that it starts (floodmark_deploy/shell.py)."""
+WAY_VARIABLE = "FLOODMARK_CONNECTIONS"
+"""Says how connections are counted, where nobody gives the words: `floodmark run` starts its agent."""
 BUDGET_PERCENT = 2.0
 NAME_SHOWN = 40
 """Of a name that will not do, in the error."""
@@ -28,7 +31,8 @@ threads and open files; the counters of dropped connections. Samples go to a Loc
 Floodmark's master asks for them; until then the agent rests.
 
 The agent opens no port (but with --metrics, on the address given), starts no process, writes no file, and changes
-nothing. From the bus it takes start, stop, mark, clock questions and fetch (what it has measured), nothing else.
+nothing of the server. From the bus it takes start, stop, mark, clock questions and fetch (what it has measured),
+nothing else.
 
 which server: --port alone finds it by who listens there, in this network namespace or a container's. --pid, --unit,
 --command and --mark name its processes; all below these belong to it. Together they narrow each other. A server that
@@ -36,7 +40,8 @@ is restarted is found again, but for --pid. Two servers on a host: two agents.
 
 rights: none for a server of the same user. For another user's, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH show whose
 sockets are whose (without: the ports' connections and counters are seen, inner lines and their owners are not); for
-one in a container, CAP_SYS_PTRACE and CAP_SYS_ADMIN to look into its network namespace. What cannot be seen is said.
+one in a container, CAP_SYS_PTRACE and CAP_SYS_ADMIN to look into its network namespace. Where it has CAP_BPF and
+CAP_PERFMON it counts many connections at a third of the cost (--connections). What cannot be seen is said.
 
 cost: on every beat (20 a second, the master may ask for another) the listening sockets, counters and processes; all
 connections as often as the CPU budget allows: with few on every beat, with 10,000 five or ten times a second when a
@@ -62,6 +67,7 @@ class Options:
     selector: Selector
     name: str
     budget_share: float
+    connections: Way = Way.AUTO
     tells_commands: bool = True
     keys: Path | None = None
     once: bool
@@ -77,6 +83,11 @@ def parse(arguments: Sequence[str] | None) -> Options:
         raise UsageError(
             "give --master HOST:PORT, to report to it, --metrics HOST:PORT, or --once, to print one sample"
         )
+    way = _way(words)
+    if words.once and words.connections == Way.WALK:
+        raise UsageError(
+            "--once counts by dump: a walk is believed from the third count on; leave --connections walk out"
+        )
     selector = _selector(words)
     return Options(
         master=None if words.master is None else parse_address("--master", words.master),
@@ -84,6 +95,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
         selector=selector,
         name=_name(words.name, selector),
         budget_share=_budget(words.cpu_budget),
+        connections=way,
         tells_commands=not words.no_commands,
         keys=Path(words.keys) if words.keys else None,
         once=words.once,
@@ -103,6 +115,13 @@ def parse_address(option: str, text: str) -> tuple[str, int]:
         hint = "; Locust's master listens on port 5557 by default" if option == "--master" else ""
         raise UsageError(f"{option} {text} is not HOST:PORT{hint}")
     return host, port
+
+
+def _way(words: argparse.Namespace) -> Way:
+    said = words.connections or os.environ.get(WAY_VARIABLE) or Way.AUTO
+    if said not in set(Way):
+        raise UsageError(f"{WAY_VARIABLE}={said} in the environment is none of {', '.join(Way)}")
+    return Way(said)
 
 
 def _selector(words: argparse.Namespace) -> Selector:
@@ -213,6 +232,15 @@ def parser() -> argparse.ArgumentParser:
         default=BUDGET_PERCENT,
         metavar="PERCENT",
         help="what the agent may take of one core, over any half minute or more (default: %(default)g)",
+    )
+    add(
+        "--connections",
+        choices=[str(way) for way in Way],
+        help="how connections are counted. dump: by the kernel's list of them, needs no right. walk: by a program "
+        "that is loaded into the kernel, goes through its table of sockets, is attached to nothing and ends with the "
+        "agent; a third of the cost, takes CAP_BPF and CAP_PERFMON. auto: by walk where the agent has these rights and "
+        f"there are many; else, and where the two do not agree, by dump (default: {WAY_VARIABLE} of the environment, "
+        "or auto)",
     )
     add(
         "--no-commands",

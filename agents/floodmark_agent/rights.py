@@ -4,17 +4,30 @@ import os
 from collections.abc import Sequence
 
 # include/uapi/linux/capability.h
-_NAMES = {2: "CAP_DAC_READ_SEARCH", 19: "CAP_SYS_PTRACE", 21: "CAP_SYS_ADMIN"}
+_NAMES = {
+    2: "CAP_DAC_READ_SEARCH",
+    19: "CAP_SYS_PTRACE",
+    21: "CAP_SYS_ADMIN",
+    38: "CAP_PERFMON",
+    39: "CAP_BPF",
+}
 # Listing another user's /proc/<pid>/fd takes the first, following a link in it the second (proc(5)).
 FOR_SOCKETS = (2, 19)
 # Seeing another user's /proc/<pid>/ns/net takes the first, setns(2) into it the second.
 FOR_NETWORKS = (19, 21)
+# Loading a program takes the first, that it may read the kernel's memory the second; the third stands for both.
+_FOR_WALK, _INSTEAD = (39, 38), 21
 
 
 def missing(needed: Sequence[int]) -> list[str]:
     """The names of the capabilities among `needed` that this process does not have."""
     held = parse_effective(_status())
     return [_NAMES[number] for number in needed if not held >> number & 1]
+
+
+def missing_for_walk() -> list[str]:
+    """The names of the capabilities that this process would need to count connections by a walk."""
+    return missing(_FOR_WALK) if missing([_INSTEAD]) else []
 
 
 def parse_effective(status: str) -> int:

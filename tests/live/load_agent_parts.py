@@ -18,13 +18,13 @@ from floodmark.core.codec import to_plain
 from floodmark.core.errors import ClusterError
 from floodmark.core.messages import WIRE_VERSION, Chunk, Fetch, Hello, Samples, Watching
 from floodmark.core.profile import BurstProfile
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.run_folder import LIVE, SAMPLES, RunStatus
 from floodmark.core.sample import Sample
 from floodmark.core.series import pack_block, sample_line
-from floodmark.core.target import RequestSpec
+from floodmark.load.bus.inbox import Letter
 from floodmark.load.master.agent_choice import choose
 from floodmark.load.master.agent_watch import AgentWatch
-from floodmark.load.master.inbox import Letter
 from floodmark.load.master.roster import AGENT_SILENT_S, Roster
 from floodmark.load.master.run_log import RunLog
 from floodmark.load.options import LoadOptions

@@ -1,6 +1,5 @@
 """Sockets in every place at once, counted by a process of another user, and from outside of their network namespace."""
 
-import contextlib
 import json
 import os
 import re
@@ -11,11 +10,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from agent_places_parts import NOBODY, PLACES, as_user, expected, places
 
 from floodmark.core.codec import from_plain
 from floodmark.core.errors import TargetError
@@ -31,91 +31,7 @@ pytestmark = [
 ]
 
 DEADLINE_S = 15.0
-NOBODY = 65534
 AGENT = (sys.executable, "-m", "floodmark_agent")
-
-# In a network namespace of its own if told so. Each place has another number of sockets; on a line of input it ends.
-PLACES = """
-import ctypes, fcntl, os, socket, struct, sys
-family, host, apart, path = getattr(socket, sys.argv[1]), sys.argv[2], sys.argv[3] == "apart", sys.argv[4]
-if apart:
-    assert ctypes.CDLL(None, use_errno=True).unshare(0x40000000) == 0
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sH14x", b"lo", 1))
-kept = []
-def keep(one):
-    kept.append(one)
-    return one
-server = keep(socket.create_server((host, 0), family=family, backlog=100))
-port = server.getsockname()[1]
-def pair():
-    client = keep(socket.create_connection((host, port), timeout=10))
-    return client, keep(server.accept()[0])
-for _ in range(3):                          # unread
-    pair()[0].sendall(b"GET /")
-for _ in range(4):                          # read
-    client, end = pair()
-    client.sendall(b"GET /")
-    end.recv(100)
-for _ in range(2):                          # read, and the answer not taken
-    client, end = pair()
-    end.setblocking(False)
-    try:
-        while True:
-            end.send(bytes(1 << 20))
-    except BlockingIOError:
-        pass
-for _ in range(6):                          # the client has left
-    pair()[0].shutdown(socket.SHUT_WR)
-for _ in range(5):                          # accept queue
-    keep(socket.create_connection((host, port), timeout=10))
-for _ in range(2):                          # left while in the accept queue
-    keep(socket.create_connection((host, port), timeout=10)).shutdown(socket.SHUT_WR)
-deferred = keep(socket.create_server((host, 0), family=family, backlog=100))
-deferred.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
-for _ in range(7):                          # half open: the kernel waits for the request
-    keep(socket.create_connection(deferred.getsockname()[:2], timeout=10))
-local = keep(socket.socket(socket.AF_UNIX))
-local.bind(path)
-local.listen(9)
-for _ in range(4):
-    keep(socket.socket(socket.AF_UNIX)).connect(path)
-print(port, deferred.getsockname()[1], flush=True)
-sys.stdin.readline()
-"""
-
-
-@contextlib.contextmanager
-def places(tmp_path: Path, family: str = "AF_INET", host: str = "127.0.0.1", where: str = "here") -> Iterator[Any]:
-    command = (sys.executable, "-c", PLACES, family, host, where, str(tmp_path / "app.sock"))
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        try:
-            assert process.stdout is not None
-            port, deferred = map(int, process.stdout.readline().split())
-            yield process.pid, port, deferred
-        finally:
-            process.kill()
-
-
-def as_user(user: int, work: Callable[[], Any]) -> Any:
-    """What `work` returns in a process of that user's, without any capability; JSON on the way."""
-    reads, writes = os.pipe()
-    pid = os.fork()
-    if not pid:
-        try:
-            if user:
-                os.setgroups([])
-                os.setresgid(user, user, user)
-                os.setresuid(user, user, user)
-            os.write(writes, json.dumps(work()).encode())
-        finally:
-            os._exit(0)
-    os.close(writes)
-    with os.fdopen(reads) as answer:
-        text = answer.read()
-    os.waitpid(pid, 0)
-    return json.loads(text)
 
 
 def look(selector: Selector) -> dict[str, Any]:
@@ -129,10 +45,6 @@ def look(selector: Selector) -> dict[str, Any]:
     }
     watch.close()
     return found
-
-
-def expected(port: int, **numbers: int) -> list[int]:
-    return [port if name == "port" else numbers.get(name, 0) for name in ConnectionCounts.__slots__]
 
 
 def wait_for(read: Callable[[], Any], wanted: Any) -> Any:

@@ -1,12 +1,14 @@
-"""Sockets made on purpose, counted by the agent's readers: the counts must be exact."""
+"""Sockets made on purpose, counted by the agent's readers, by dump and by walk: the counts must be exact."""
 
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
+from agent_places_parts import open_walk
 
 from floodmark.core.sample import ConnectionCounts
 from floodmark_agent.inet_diag import TcpListener, connections_request, read_connections, read_listeners
@@ -17,6 +19,7 @@ from floodmark_agent.unix_diag import read_unix_listeners
 
 DEADLINE_S = 10.0
 REQUEST = b"GET / HTTP/1.1\r\n\r\n"
+Count = Callable[[Sequence[int]], tuple[ConnectionCounts, ...]]
 
 
 @pytest.fixture
@@ -24,6 +27,16 @@ def diag() -> Iterator[DiagSocket]:
     one = DiagSocket()
     yield one
     one.close()
+
+
+@pytest.fixture(params=["dump", "walk"])
+def count(request: pytest.FixtureRequest, diag: DiagSocket) -> Iterator[Count]:
+    if request.param == "dump":
+        yield partial(read_connections, diag)
+        return
+    walk = open_walk()
+    yield walk.read
+    walk.close()
 
 
 @pytest.fixture
@@ -53,8 +66,8 @@ class Server:
         return [self._stack.enter_context(self.listener.accept()[0]) for _ in range(count)]
 
 
-def counts(diag: DiagSocket, port: int) -> ConnectionCounts:
-    (found,) = read_connections(diag, (port,))
+def counts(count: Count, port: int) -> ConnectionCounts:
+    (found,) = count((port,))
     return found
 
 
@@ -76,7 +89,7 @@ def listener_of(diag: DiagSocket, port: int) -> TcpListener:
     return found
 
 
-def test_each_place_is_counted_exactly(diag: DiagSocket, stack: contextlib.ExitStack) -> None:
+def test_each_place_is_counted_exactly(count: Count, stack: contextlib.ExitStack) -> None:
     server = Server(stack)
     clients = server.connect(120)
     accepted = server.accept(70)
@@ -90,7 +103,7 @@ def test_each_place_is_counted_exactly(diag: DiagSocket, stack: contextlib.ExitS
         client.close()
 
     wait_for(
-        lambda: counts(diag, server.port),
+        lambda: counts(count, server.port),
         expected(
             server.port,
             accept_queue=43,
@@ -113,19 +126,21 @@ def test_the_depth_is_what_waits_to_be_accepted(diag: DiagSocket, stack: context
     assert listener_of(diag, server.port).limit == 50
 
 
-def test_what_was_read_is_no_longer_unread(diag: DiagSocket, stack: contextlib.ExitStack) -> None:
+def test_what_was_read_is_no_longer_unread(count: Count, stack: contextlib.ExitStack) -> None:
     server = Server(stack)
     clients, ends = server.connect(8), server.accept(8)
     for client in clients:
         client.sendall(REQUEST)
-    wait_for(lambda: counts(diag, server.port).unread, 8)
+    wait_for(lambda: counts(count, server.port).unread, 8)
     for end in ends[:5]:
         end.recv(100)
 
-    wait_for(lambda: counts(diag, server.port), expected(server.port, unread=3, read=5))
+    wait_for(lambda: counts(count, server.port), expected(server.port, unread=3, read=5))
 
 
-def test_the_kernel_lets_in_one_more_than_the_limit(diag: DiagSocket, stack: contextlib.ExitStack) -> None:
+def test_the_kernel_lets_in_one_more_than_the_limit(
+    diag: DiagSocket, count: Count, stack: contextlib.ExitStack
+) -> None:
     before = read_counters(None)
     server = Server(stack, backlog=3)
     for _ in range(7):
@@ -133,7 +148,7 @@ def test_the_kernel_lets_in_one_more_than_the_limit(diag: DiagSocket, stack: con
         late.settimeout(0)
         late.connect_ex(("127.0.0.1", server.port))
 
-    wait_for(lambda: counts(diag, server.port).accept_queue, 4)
+    wait_for(lambda: counts(count, server.port).accept_queue, 4)
     row = listener_of(diag, server.port)
     after = read_counters(None)
     assert (row.depth, row.limit) == (4, 3)
@@ -144,40 +159,42 @@ def test_the_kernel_lets_in_one_more_than_the_limit(diag: DiagSocket, stack: con
 
 
 def test_half_open_connections_are_counted_though_the_client_believes_otherwise(
-    diag: DiagSocket, stack: contextlib.ExitStack
+    count: Count, stack: contextlib.ExitStack
 ) -> None:
     server = Server(stack)
     server.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
     server.connect(12)
 
-    wait_for(lambda: counts(diag, server.port), expected(server.port, half_open=12))
+    wait_for(lambda: counts(count, server.port), expected(server.port, half_open=12))
 
 
-def test_both_families_of_a_dual_stack_listener_are_counted(diag: DiagSocket, stack: contextlib.ExitStack) -> None:
+def test_both_families_of_a_dual_stack_listener_are_counted(
+    diag: DiagSocket, count: Count, stack: contextlib.ExitStack
+) -> None:
     server = Server(stack, family=socket.AF_INET6, host="::")
     server.connect(6, "127.0.0.1")
     server.connect(5, "::1")
     server.accept(4)
 
-    wait_for(lambda: counts(diag, server.port), expected(server.port, accept_queue=7, read=4))
+    wait_for(lambda: counts(count, server.port), expected(server.port, accept_queue=7, read=4))
     assert listener_of(diag, server.port).address == f"[::]:{server.port}"
 
 
-def test_an_ipv6_listener_is_counted(diag: DiagSocket, stack: contextlib.ExitStack) -> None:
+def test_an_ipv6_listener_is_counted(diag: DiagSocket, count: Count, stack: contextlib.ExitStack) -> None:
     server = Server(stack, family=socket.AF_INET6, host="::1")
     server.connect(3, "::1")
 
-    wait_for(lambda: counts(diag, server.port), expected(server.port, accept_queue=3))
+    wait_for(lambda: counts(count, server.port), expected(server.port, accept_queue=3))
     assert listener_of(diag, server.port).family == "inet6"
 
 
-def test_several_ports_come_from_one_dump_and_others_stay_out(diag: DiagSocket, stack: contextlib.ExitStack) -> None:
+def test_several_ports_are_counted_at_once_and_others_stay_out(count: Count, stack: contextlib.ExitStack) -> None:
     servers = [Server(stack) for _ in range(4)]
-    for count, server in enumerate(servers, start=1):
-        server.connect(count)
+    for number, server in enumerate(servers, start=1):
+        server.connect(number)
     ports = [servers[2].port, servers[0].port, servers[1].port]
 
-    wait_for(lambda: [one.accept_queue for one in read_connections(diag, ports)], [3, 1, 2])
+    wait_for(lambda: [one.accept_queue for one in count(ports)], [3, 1, 2])
 
 
 def test_rows_that_share_a_port_stay_apart(diag: DiagSocket, stack: contextlib.ExitStack) -> None:
@@ -197,15 +214,13 @@ def test_rows_that_share_a_port_stay_apart(diag: DiagSocket, stack: contextlib.E
     wait_for(lambda: sum(row.depth for row in read_listeners(diag) if row.port == port), 20)
 
 
-def test_a_thousand_connections_come_in_many_datagrams_and_none_is_lost(
-    diag: DiagSocket, stack: contextlib.ExitStack
-) -> None:
+def test_of_a_thousand_connections_none_is_lost(count: Count, stack: contextlib.ExitStack) -> None:
     server = Server(stack, backlog=2000)
     for _ in range(4):
         server.connect(250)
     server.accept(333)
 
-    wait_for(lambda: counts(diag, server.port), expected(server.port, accept_queue=667, read=333))
+    wait_for(lambda: counts(count, server.port), expected(server.port, accept_queue=667, read=333))
 
 
 @pytest.mark.parametrize("abstract", [False, True])
@@ -255,7 +270,7 @@ def test_an_answer_nobody_waited_for_does_not_get_into_the_next(diag: DiagSocket
     server.connect(2)
     diag._socket.send(dump_request(bytes([200]) + bytes(55), 0))
 
-    wait_for(lambda: counts(diag, server.port), expected(server.port, accept_queue=2))
+    wait_for(lambda: counts(partial(read_connections, diag), server.port), expected(server.port, accept_queue=2))
 
 
 def test_a_dump_left_half_read_costs_one_sample_at_most(diag: DiagSocket, stack: contextlib.ExitStack) -> None:
@@ -266,8 +281,8 @@ def test_a_dump_left_half_read_costs_one_sample_at_most(diag: DiagSocket, stack:
 
     # The kernel makes one dump at a time for a socket, and may refuse the first request after it (EBUSY).
     with contextlib.suppress(OSError):
-        assert counts(diag, server.port) == expected(server.port, accept_queue=2)
-    wait_for(lambda: counts(diag, server.port), expected(server.port, accept_queue=2))
+        assert counts(partial(read_connections, diag), server.port) == expected(server.port, accept_queue=2)
+    wait_for(lambda: counts(partial(read_connections, diag), server.port), expected(server.port, accept_queue=2))
 
 
 def test_the_socket_serves_again_after_a_refusal(diag: DiagSocket, stack: contextlib.ExitStack) -> None:
@@ -276,4 +291,4 @@ def test_the_socket_serves_again_after_a_refusal(diag: DiagSocket, stack: contex
     with contextlib.suppress(OSError):
         diag.dump(bytes([200]) + bytes(55))
 
-    wait_for(lambda: counts(diag, server.port), expected(server.port, accept_queue=2))
+    wait_for(lambda: counts(partial(read_connections, diag), server.port), expected(server.port, accept_queue=2))

@@ -24,7 +24,7 @@ class ListenerSample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionCounts:
-    """The target's side of all TCP connections to one of its ports, counted from one sock_diag dump.
+    """The target's side of all TCP connections to one of its ports, from one dump, or walk, of the kernel's table.
 
     `accept_queue`: ESTABLISHED, inode 0. `unread`: ESTABLISHED, accepted, bytes waiting. `read`: ESTABLISHED, accepted,
     nothing left to read. `half_open`: SYN_RECV. `abandoned`: CLOSE_WAIT, the client has hung up and the

@@ -60,7 +60,7 @@ def test_ten_thousand_connections_are_counted_often_at_first_and_seldom_later() 
 
     begin_s = dumps[0]
     assert max(gaps([at_s for at_s in dumps if at_s < begin_s + 2])) < 0.28
-    assert max(gaps([at_s for at_s in dumps if at_s < begin_s + 5])) < 0.5
+    assert max(gaps([at_s for at_s in dumps if at_s < begin_s + 5])) < 0.45
     assert min(gaps([at_s for at_s in dumps if at_s > begin_s + 40])) > 0.5
     assert max(gaps(dumps)) < 2.0
 
@@ -87,6 +87,7 @@ def test_requests_that_are_held_and_change_nothing_are_counted_twice_a_second_at
     host = Host()
     dumps = host.run(10.0, dump_s=0.008, busy=False)
 
+    assert max(gaps([at_s for at_s in dumps if at_s < dumps[0] + 9])) < 0.6
     assert max(gaps(dumps)) < 0.9
 
 

@@ -2,6 +2,7 @@ import pytest
 
 from floodmark.core.errors import UsageError
 from floodmark_agent.cli import main
+from floodmark_agent.counting import Way
 from floodmark_agent.options import Options, parse, parse_address
 from floodmark_agent.selector import Selector
 from floodmark_deploy.shell import RUN_VARIABLE
@@ -75,6 +76,23 @@ def test_a_name_may_be_long_and_in_any_language_and_one_made_up_here_is_always_t
     assert len(made) == 100
 
 
+@pytest.mark.parametrize("way", list(Way))
+def test_how_connections_are_counted_is_said_by_the_words_else_by_the_environment(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--metrics", "127.0.0.1:9464", "--port", "8000"]
+    monkeypatch.delenv("FLOODMARK_CONNECTIONS", raising=False)
+
+    assert parse([*words, "--connections", way]).connections is way
+    assert parse(words).connections is Way.AUTO
+    monkeypatch.setenv("FLOODMARK_CONNECTIONS", way)
+    assert parse(words).connections is way
+    assert parse([*words, "--connections", "dump"]).connections is Way.DUMP
+    monkeypatch.setenv("FLOODMARK_CONNECTIONS", "stroll")
+    with pytest.raises(UsageError, match="FLOODMARK_CONNECTIONS=stroll"):
+        parse(words)
+
+
 @pytest.mark.parametrize(
     ("text", "address"),
     [("localhost:5557", ("localhost", 5557)), ("[::1]:1", ("::1", 1)), ("a.b.c:65535", ("a.b.c", 65535))],
@@ -104,6 +122,7 @@ def test_a_master_that_is_none_is_refused_with_what_it_should_be(text: str) -> N
         ["--once", "--command", "("],
         ["--once", "--port", "8000", "--cpu-budget", "0"],
         ["--once", "--port", "8000", "--cpu-budget", "nan"],
+        ["--once", "--port", "8000", "--connections", "walk"],
     ],
 )
 def test_wrong_words_are_one_line_and_exit_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
