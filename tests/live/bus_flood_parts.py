@@ -21,10 +21,9 @@ from locust.stats import RequestStats, get_stats_summary
 
 from floodmark.core import messages
 from floodmark.core.bus_keys import AGENT, read_node_keys
-from floodmark.load.bus import gate, sockets, words
+from floodmark.load.bus import gate, inbox, sockets, words
+from floodmark.load.bus.inbox import Inbox
 from floodmark.load.bus.settings import SETTINGS
-from floodmark.load.master import inbox
-from floodmark.load.master.inbox import Inbox
 
 FLOOD = 20_000
 

@@ -20,8 +20,8 @@ from floodmark.core.codec import to_plain
 from floodmark.core.messages import WIRE_VERSION, Hello
 from floodmark.load.bus import doorkeeper, guard, sockets, strangers, words
 from floodmark.load.bus.doorkeeper import Doorkeeper, Peer
+from floodmark.load.bus.inbox import Letter
 from floodmark.load.master import roster
-from floodmark.load.master.inbox import Letter
 
 
 def keeps_the_names_of_one_address_to_a_few_and_the_intruders_visible():

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import pytest
 from configargparse import ArgParser
 from parts import keep_all
+from quiet_second import QUIET_SECOND
 
 from floodmark.core.codec import to_row
 from floodmark.core.errors import ClusterError, UsageError, WireError
@@ -27,14 +28,13 @@ from floodmark.core.outputs import Outputs
 from floodmark.core.profile import ArrivalsProfile, BurstProfile, ClosedProfile
 from floodmark.core.run_folder import RunStatus
 from floodmark.core.sample import ListenerSample, NetCounters, Sample
-from floodmark.core.second import Second
 from floodmark.core.threshold_grammar import parse_all
 from floodmark.load.install import _MasterSide
 from floodmark.load.live.standing import Standing
 from floodmark.load.live.times import RawTimes, bounds_of
 from floodmark.load.master.conductor import Conductor
-from floodmark.load.master.judging import judge_by_command
-from floodmark.load.options import add_load_options, read_load_options
+from floodmark.load.master.judging import judge_by_command, tell_no_verdict
+from floodmark.load.options import add_load_options, read_load_options, wants_verdict
 from floodmark.load.outputs import read_outputs
 from floodmark.load.worker.histogram import TimesOfSecond, count_micros
 
@@ -91,24 +91,13 @@ def ended(number, outcome):
 def second(number, took_s=(), failed=None, worker="worker-1"):
     times = TimesOfSecond()
     times.add(count_micros(list(took_s)))
-    return Second(
+    return replace(
+        QUIET_SECOND,
         worker=worker,
         second=number,
-        planned=0,
-        released=0,
-        opened=0,
         answered=len(took_s),
         failed=failed or {},
-        in_flight=0,
-        open_connections=0,
-        received_bytes=0,
         latency=times.encoded(),
-        transfer="",
-        late="",
-        connect="",
-        loop_lag_max_s=0.0,
-        cpu_share=0.0,
-        time_wait=None,
     )
 
 
@@ -322,6 +311,19 @@ def keeps_a_judging_that_a_signal_ended_from_being_a_result():
         sys.executable = before
 
 
+def keeps_cis_summary_its_callers_where_a_master_only_records():
+    summary = Path("summary")
+    os.environ["GITHUB_STEP_SUMMARY"] = str(summary)
+    try:
+        for judge, is_told in (("no", False), ("yes", True), ("perhaps", True)):
+            is_wanted = wants_verdict(SimpleNamespace(judge=judge))
+            tell_no_verdict("shop", "no worker came", Outputs(), is_wanted=is_wanted)
+            assert summary.exists() == is_told
+    finally:
+        del os.environ["GITHUB_STEP_SUMMARY"]
+    assert summary.read_text().count("## shop: no verdict\n\nno worker came\n") == 2
+
+
 def keeps_a_quit_before_the_verdict_from_being_a_pass():
     side = _MasterSide.__new__(_MasterSide)
     side._environment, side._run = SimpleNamespace(process_exit_code=0), None
@@ -375,7 +377,7 @@ def keeps_what_would_do_nothing_refused():
         (("--abort-delay", "soon"), "--abort-delay 'soon': give a number"),
         (
             ("--threshold", "target.in_service.ceiling>1", "--abort-on-fail", "yes"),
-            "--abort-on-fail: target.in_service.ceiling is known at the end only",
+            "--abort-on-fail: target.in_service.ceiling is known at the end of a burst load only",
         ),
     ):
         with pytest.raises(UsageError, match=f"^{re.escape(said)}"):

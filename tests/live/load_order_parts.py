@@ -32,8 +32,8 @@ from floodmark.core.messages import (
 )
 from floodmark.core.outcomes import Outcome
 from floodmark.core.profile import ArrivalsProfile, BurstProfile, ClosedProfile, SearchProfile
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.run_folder import RunStatus
-from floodmark.core.target import RequestSpec
 from floodmark.load.bus.strangers import STRANGERS
 from floodmark.load.master.conductor import Conductor
 from floodmark.load.master.judging import Found

@@ -136,12 +136,13 @@ def test_locust_writes_the_same_files_and_the_summary(by_locust, name):
     assert ("3 thresholds, all met" if name == "met" else "1 threshold, 1 missed") in summary
 
 
-def test_locust_that_is_ended_before_its_load_says_so_in_its_exit_code_and_in_junit(by_locust):
+def test_locust_that_is_ended_before_its_load_says_so_in_its_exit_code_in_junit_and_in_the_summary(by_locust):
     cwd, found = by_locust["alone"]
     printed = (cwd / "printed.txt").read_text()
     assert found == 130, printed
     assert "Interrupted before the load began" in printed
     assert cases(cwd / "junit.xml") == {"the run was made": ["error"]}
+    assert (cwd / "summary").read_text().endswith(": no verdict\n\nLocust ended before the load began\n\n")
 
 
 def test_locust_refuses_at_its_start_what_could_not_be_written_at_the_end(tmp_path):

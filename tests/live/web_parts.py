@@ -5,10 +5,12 @@ Each `keeps_...` is a test and is called at the end: importing `floodmark.load` 
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 from parts import keep_all
+from quiet_second import QUIET_SECOND
 
 from floodmark.core.clock import ClockReading
 from floodmark.core.codec import field_types
@@ -19,17 +21,17 @@ from floodmark.core.places import Place
 from floodmark.core.profile import ArrivalsProfile, BurstProfile
 from floodmark.core.run_folder import CLOCKS, LIVE, PULSES
 from floodmark.core.sample import ConnectionCounts, ListenerSample, NetCounters, ProcessSample, Sample
-from floodmark.core.second import Second
 from floodmark.load.live.load import LiveLoad
 from floodmark.load.live.locust_meter import LocustMeter
 from floodmark.load.live.plain_load import PlainLoad
+from floodmark.load.live.times import times_of
 from floodmark.load.master.roster import AgentSeat
 from floodmark.load.refusals import note_refusal
 from floodmark.load.web.board import Board, Page, Phase, figures_of
 from floodmark.load.web.pages import page_json
 from floodmark.load.web.runs import RunShelf
 from floodmark.load.web.tables import NAME_CHARACTERS, tab_rows, tables_of
-from floodmark.load.worker.histogram import TimesOfSecond, times_of
+from floodmark.load.worker.histogram import TimesOfSecond
 
 MOST_BYTES = 160_000
 """Of the page's data, whatever the load: a tenth of what a picture of it would take."""
@@ -192,24 +194,8 @@ def keeps_the_page_bounded_for_an_hour():
 
 
 def second_of(number, latency):
-    return Second(
-        worker="worker-1",
-        second=number,
-        planned=100,
-        released=100,
-        opened=0,
-        answered=100,
-        in_flight=10,
-        open_connections=100,
-        received_bytes=0,
-        latency=latency,
-        transfer="",
-        late="",
-        connect="",
-        loop_lag_max_s=0.0,
-        cpu_share=0.1,
-        time_wait=None,
-    )
+    sent = dict.fromkeys(("planned", "released", "answered", "open_connections"), 100)
+    return replace(QUIET_SECOND, second=number, in_flight=10, latency=latency, **sent)
 
 
 def size_of(load, now_s):

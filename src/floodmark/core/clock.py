@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+AGENT_NODE = "agent"
+"""The agent's name among the readings: one agent watches one target."""
+
 DRIFT_PER_S = 1e-3
 """The most that two clocks drift apart: each is turned by 500 ppm at most while it is kept right (adjtimex(2))."""
 

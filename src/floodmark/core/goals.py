@@ -45,10 +45,7 @@ def _prove_abort(kind: str, metrics: list[str]) -> None:
         raise UsageError("--abort-on-fail: nothing can fail without a --threshold")
     if kind in SearchProfile.KINDS:
         raise UsageError("--abort-on-fail: what a search is to meet is judged on the whole, at its end; leave it out")
-    if not any(map(is_told_live, metrics)):
-        words = (
-            f"{', '.join(metrics)}: known at the end only"
-            if len(metrics) > 1
-            else f"{metrics[0]} is known at the end only"
-        )
+    if not any(is_told_live(metric, kind) for metric in metrics):
+        known = f"{', '.join(metrics)}: known" if len(metrics) > 1 else f"{metrics[0]} is known"
+        words = f"{known} at the end of a {kind} load only"
         raise UsageError(f"--abort-on-fail: {words}; docs/reference/metrics.md says what is known before")

@@ -7,6 +7,7 @@ The names are k6's where k6 has one. Data only: the values are read by ``floodma
 from dataclasses import dataclass
 
 from floodmark.core.outcomes import Outcome, Side
+from floodmark.core.profile import BurstProfile
 
 SECONDS = "s"
 BYTES = "bytes"
@@ -242,12 +243,21 @@ TOLD_LIVE = (
 """Metrics, or the names that they begin with, of which a load's master knows something while the load is on."""
 
 
-def is_told_live(metric: str) -> bool:
-    """A threshold on it may be told as missed before the load's end."""
-    return any(metric == name or metric.startswith(f"{name}.") for name in TOLD_LIVE) and metric not in _AT_THE_END
+_AT_THE_END = ("requests.planned", "requests.waiting", "requests.unsent")
+_STEADY_ALONE = ("http_reqs.rate", "throughput.least", "throughput.most")
+_HELD_ALONE = ("http_req_waiting",)
+"""The seconds of a steady load do not say it."""
 
 
-_AT_THE_END = {"requests.planned", "requests.waiting", "requests.unsent"}
+def is_told_live(metric: str, kind: str) -> bool:
+    """A threshold on it may be told as missed before the end of a load of this kind."""
+    others = _STEADY_ALONE if kind in BurstProfile.KINDS else _HELD_ALONE
+    return _is_one_of(metric, TOLD_LIVE) and not _is_one_of(metric, (*_AT_THE_END, *others))
+
+
+def _is_one_of(metric: str, names: tuple[str, ...]) -> bool:
+    return any(metric == name or metric.startswith(f"{name}.") for name in names)
+
 
 LEFT_OUT = {
     "format": "It is the version of the file.",

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from floodmark.core.asked_file import prove_file
 from floodmark.core.errors import UsageError
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -86,15 +87,6 @@ def parse_outputs(exports: Sequence[str], otlp: str = "") -> Outputs:
     if otlp:
         prove_otlp(otlp)
     return Outputs(exports=found, otlp=otlp)
-
-
-def prove_file(flag: str, path: str) -> None:
-    """Before anything is measured: what cannot be written at the end is lost. Raises `UsageError`."""
-    folder = Path(path).parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UsageError(f"{flag} {path}: {folder} is no folder that can be written to")
-    if Path(path).is_dir() or (Path(path).exists() and not os.access(path, os.W_OK)):
-        raise UsageError(f"{flag} {path}: is no file that can be written to")
 
 
 def prove_otlp(url: str) -> None:

@@ -19,7 +19,7 @@ from floodmark.core.system import prove_linux
 from floodmark.load.bus.sockets import secure_bus
 from floodmark.load.master.conductor import Conductor
 from floodmark.load.master.judging import found_by_command, judge_by_command, tell_no_verdict
-from floodmark.load.options import add_load_options, read_load_options
+from floodmark.load.options import add_load_options, read_load_options, wants_verdict
 from floodmark.load.outputs import read_outputs
 from floodmark.load.refusals import forget_refusal, note_refusal
 from floodmark.load.web.board import Board
@@ -30,6 +30,11 @@ logger = logging.getLogger(__name__)
 
 HEARTBEATS_MISSED = 30
 """Locust gives a worker up after 3 missed heartbeats (3 to 5 s): a core that opens 10,000 connections may miss more."""
+
+GATHER_TIMEOUT_S = 10.0
+"""Afterwards Locust itself goes on waiting for workers, and says so."""
+
+GATHER_PAUSE_S = 0.02
 
 STARTED_TIMEOUT_S = 5.0
 """For a start of Locust's to come to its end: it waits for its workers for a second."""
@@ -64,6 +69,8 @@ def _on_init(kind: str, environment: Any, **_: Any) -> None:
             logger.error("%s", error)  # noqa: TRY400 - a user's error is one line, no traceback
             sys.exit(error.exit_code)
         _MasterSide(kind, environment, outputs)
+        if environment.parsed_options.headless:
+            _gather(runner, environment.parsed_options)
     else:
         logger.error("A %s needs a master and workers: add --processes 2, or start --master and --worker", kind)
         sys.exit(2)
@@ -146,10 +153,12 @@ class _MasterSide:
         """A test that was refused has no load to be cut: the run before goes on to its verdict."""
         if not self._refusing:
             self._stop()
+            self._conductor.forget_lost()
 
     def _tell_no_verdict(self, words: str) -> None:
         note_refusal(self._environment, words)
-        tell_no_verdict(self._environment.host or "", words, self._outputs)
+        parsed = self._environment.parsed_options
+        tell_no_verdict(self._environment.host or "", words, self._outputs, is_wanted=wants_verdict(parsed))
 
     def _terminate(self) -> None:
         self._stop()
@@ -172,6 +181,14 @@ class _MasterSide:
             # Locust stops by itself when its last worker is gone: that is no user's wish.
             self._conductor.cut(lost=self._environment.runner.worker_count == 0)
             run.join(timeout=15)
+
+
+def _gather(runner: MasterRunner, options: Any) -> None:
+    """Waits for the workers: Locust looks once a second whether they are there, and every run would wait for that."""
+    timeout_s = min(GATHER_TIMEOUT_S, options.expect_workers_max_wait or GATHER_TIMEOUT_S)
+    with gevent.Timeout(timeout_s, exception=False):
+        while len(runner.clients.ready) < options.expect_workers:
+            gevent.sleep(GATHER_PAUSE_S)
 
 
 def _let_start_end(runner: Any) -> None:

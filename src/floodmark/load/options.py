@@ -13,8 +13,8 @@ from floodmark.core.asked import DEFAULTS, FLAGS, Asked, profile_of
 from floodmark.core.errors import ThresholdError, UsageError
 from floodmark.core.goals import Goals, goals_of
 from floodmark.core.profile import Profile
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.source import parse_sources
-from floodmark.core.target import RequestSpec
 from floodmark.core.threshold_grammar import parse_thresholds
 from floodmark.load.outputs import add_output_options
 
@@ -199,6 +199,11 @@ def read_load_options(kind: str, parsed: Any, host: str | None) -> LoadOptions:
             abort_delay_s=_number("--abort-delay", _text(parsed.abort_delay) or "0"),
         ),
     )
+
+
+def wants_verdict(parsed: Any) -> bool:
+    """The master is to judge its runs; so it is where `--judge` is neither yes nor no, which is refused."""
+    return _text(parsed.judge).lower() != "no"
 
 
 def _numbers_of(kind: str) -> list[_Option]:

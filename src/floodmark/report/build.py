@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from floodmark.analysis.document import Judged
 from floodmark.analysis.judge import judge
-from floodmark.analysis.judge_again import judge_search_again
 from floodmark.analysis.thresholds import with_thresholds
 from floodmark.core.profile import SearchProfile
 from floodmark.core.run_folder import REPORT, TIMELINE, VERDICT, WATERLINE, Manifest, RunFolder
@@ -12,6 +11,7 @@ from floodmark.core.target import TargetSpec
 from floodmark.core.threshold_grammar import ranks_of
 from floodmark.report.formats.timeline_json import to_timeline_json
 from floodmark.report.formats.verdict_json import to_json
+from floodmark.report.judge_again import judge_search_again
 from floodmark.report.page.beside import files_beside
 from floodmark.report.page.html import render_html
 from floodmark.report.pictures.svg import as_file
@@ -62,10 +62,9 @@ def _judge_load(folder: RunFolder, known: Sequence[TargetSpec], ranks: Sequence[
 
 def _write(folder: RunFolder, judged: Judged, manifest: Manifest) -> None:
     # Here, not above: the drawing library takes a second to load, and most commands draw nothing.
-    from floodmark.report.pictures.picture import WIDE  # noqa: PLC0415  the reason is above
-    from floodmark.report.pictures.waterline import draw_waterline  # noqa: PLC0415  the reason is above
+    from floodmark.report.pictures.catalogue import draw_waterline  # noqa: PLC0415  the reason is above
 
-    wide = draw_waterline(judged, size=WIDE)
+    wide = draw_waterline(judged)
     folder.write_text(VERDICT, to_json(judged.document))
     folder.write_text(WATERLINE, as_file(wide))
     folder.write_text(REPORT, render_html(judged, manifest, wide=wide, files=files_beside(folder.path)))

@@ -43,6 +43,12 @@ def latency_rows(document: VerdictDocument) -> list[tuple[str, Percentiles]]:
     return [(name, found) for name, found in named if found is not None]
 
 
+def latency_title(document: VerdictDocument) -> str:
+    """What the table of the times is called: a closed loop has no plan of when to send."""
+    since = "sending" if document.profile.kind == "closed" else "planned release"
+    return f"How long an answer took, from its {since}"
+
+
 def percentile_words(times: Percentiles) -> tuple[str, ...]:
     """The times in the order of `PERCENTILE_COLUMNS`."""
     ranked = (times.p50_s, times.p75_s, times.p90_s, times.p95_s, times.p99_s, times.p99_9_s)

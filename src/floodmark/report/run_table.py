@@ -1,4 +1,4 @@
-"""The runs of a folder as a table for the terminal. Reading them is `floodmark.analysis.run_list`'s."""
+"""The runs of a folder as a table for the terminal. Reading them is `floodmark.report.run_list`'s."""
 
 import io
 import re
@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from floodmark.analysis.run_list import ListedRun, RunKind
+from floodmark.report.printing import print_plain
+from floodmark.report.run_list import ListedRun, RunKind
 from floodmark.report.words import plural, printable
 
 FILE_CELLS = 140
@@ -30,14 +31,12 @@ def print_runs(runs: Sequence[ListedRun], console: Console) -> None:
         return
     file = io.StringIO()
     Console(file=file, width=FILE_CELLS).print(_table(runs, FILE_CELLS))
-    # Tables fill their cells with spaces, which a file need not keep.
-    plain = "\n".join(line.rstrip() for line in file.getvalue().splitlines())
-    console.print(Text(plain), soft_wrap=True)
+    print_plain(console, file.getvalue())
 
 
 def _table(runs: Sequence[ListedRun], cells: int) -> Table:
-    columns: dict[str, Callable[[ListedRun], str]] = {"when": when, "run": name, "load": _load, "found": found}
-    columns["counts"] = counts
+    columns: dict[str, Callable[[ListedRun], str]]
+    columns = {"when": when, "run": name, "load": _load, "found": found, "counts": counts}
     if cells >= VERDICT_FROM:
         columns["verdict"] = _sentence
     if cells < WHEN_FROM and all(STAMP.match(run.name) for run in runs):

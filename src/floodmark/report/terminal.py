@@ -12,20 +12,13 @@ from rich.text import Text
 from floodmark.analysis.document import Judged, Judgement, Validity, VerdictDocument
 from floodmark.analysis.estimates import agreement_words
 from floodmark.core.run_folder import REPORT, Manifest
-from floodmark.report.measures import (
-    PERCENTILE_COLUMNS,
-    latency_rows,
-    percentile_words,
-    rate_words,
-    release_words,
-)
-from floodmark.report.memory_words import memory_words
-from floodmark.report.page.page import banner, model_words, outcome_words, place_rows
+from floodmark.report.findings import banner, fact_rows, place_rows
+from floodmark.report.measures import PERCENTILE_COLUMNS, latency_rows, latency_title, percentile_words
+from floodmark.report.printing import INDENT, columns, print_trimmed
 from floodmark.report.step_rows import step_rows
 from floodmark.report.threshold_rows import threshold_rows, threshold_title
-from floodmark.report.words import count, kind_words, plural, printable, profile_words
+from floodmark.report.words import as_sentence, count, kind_words, plural, printable, profile_words
 
-INDENT = (0, 0, 0, 2)
 BAR_CELLS = 36
 LEFT_TO_THE_PAGE = ("75 %", "95 %")
 """Percentiles that 80 columns have no room for."""
@@ -51,18 +44,11 @@ class Bar:
 
 def print_verdict(judged: Judged, manifest: Manifest, console: Console, *, folder: str) -> None:
     """Prints the verdict: the sentence first, then tables, then where the run's folder is."""
-    if console.is_terminal:
-        _print_all(judged, manifest, console, folder)
-        return
-    with console.capture() as captured:
-        _print_all(judged, manifest, console, folder)
-    # Tables fill their cells with spaces, which a file need not keep.
-    plain = "\n".join(line.rstrip() for line in captured.get().splitlines())
-    console.print(Text(plain), soft_wrap=True)
+    print_trimmed(console, lambda: _print_all(judged, manifest, console, folder))
 
 
 def print_sentence(judged: Judged, manifest: Manifest, console: Console) -> None:
-    """Prints the verdict's sentence on one line, and one per threshold that was missed; nothing where all were met.
+    """Prints the verdict's sentence on one line, and one per threshold that was missed; no more where all were met.
 
     Before it why the run does not count, where it does not.
     """
@@ -78,8 +64,7 @@ def _print_all(judged: Judged, manifest: Manifest, console: Console, folder: str
     document = judged.document
     _print_banner(judged, manifest, console)
     console.print(_text(document.verdict.sentence, "bold"))
-    plan = profile_words(document.profile)
-    console.print(_text(f"{plan[0].upper()}{plan[1:]}.", "dim"))
+    console.print(_text(as_sentence(profile_words(document.profile)), "dim"))
     if document.steps:
         _print_block(console, "The bursts of the search", _steps(document))
     console.print()
@@ -88,8 +73,7 @@ def _print_all(judged: Judged, manifest: Manifest, console: Console, folder: str
         inner = any(not line.outer for line in document.verdict.lines)
         _print_block(console, "Lines, one behind the other" if inner else "Lines", _lines(document.verdict))
     if document.latency is not None:
-        since = "sending" if document.profile.kind == "closed" else "planned release"
-        _print_block(console, f"How long an answer took, from its {since}", _latency(document, console.width))
+        _print_block(console, latency_title(document), _latency(document, console.width))
     console.print()
     console.print(_facts(document))
     if document.thresholds:
@@ -113,7 +97,7 @@ def _print_banner(judged: Judged, manifest: Manifest, console: Console) -> None:
 
 
 def _places(document: VerdictDocument) -> Table:
-    table = _columns(("place", "left"), ("at most", "right"), ("limit", "right"), ("", "left"))
+    table = columns("place", "at most>", "limit>", "")
     peaks = [document.verdict.in_service.peak, *(entry.peak or 0 for entry in document.verdict.waiting.values())]
     for row in place_rows(document):
         share = (row.peak_count or 0) / max(1, *peaks)
@@ -122,7 +106,7 @@ def _places(document: VerdictDocument) -> Table:
 
 
 def _lines(verdict: Judgement) -> Table:
-    table = _columns(("", "left"), ("address", "left"), ("at most", "right"), ("limit", "right"), ("held by", "left"))
+    table = columns("", "address", "at most>", "limit>", "held by")
     for line in sorted(verdict.lines, key=lambda line: not line.outer):
         owners = _text(", ".join(line.owners))
         table.add_row(
@@ -135,22 +119,15 @@ def _facts(document: VerdictDocument) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
-    if (rate := rate_words(document)) is not None:
-        table.add_row("Rate", _text(rate))
-    if (release := release_words(document)) is not None:
-        table.add_row("Released", _text(release))
-    table.add_row("Outcomes", _text(outcome_words(document)))
-    table.add_row("Run by", _text(model_words(document.verdict)))
-    if (memory := memory_words(document.memory)) is not None:
-        table.add_row("Memory", _text(memory))
-    table.add_row("Counted", _text(agreement_words(document.verdict.in_service.estimates)))
+    for name, words in (*fact_rows(document), ("Counted", agreement_words(document.verdict.in_service.estimates))):
+        table.add_row(name, _text(words))
     return table
 
 
 def _latency(document: VerdictDocument, cells: int) -> Table:
     left = {*LEFT_TO_THE_PAGE, *(name for name, room_cells in ROOM_CELLS.items() if cells < room_cells)}
     shown = [index for index, name in enumerate(PERCENTILE_COLUMNS) if name not in left]
-    table = _columns(("", "left"), *((PERCENTILE_COLUMNS[index], "right") for index in shown))
+    table = columns("", *(f"{PERCENTILE_COLUMNS[index]}>" for index in shown))
     for name, times in latency_rows(document):
         words = percentile_words(times)
         table.add_row(name.removeprefix("to the ").removesuffix(" alone"), *(words[index] for index in shown))
@@ -158,22 +135,21 @@ def _latency(document: VerdictDocument, cells: int) -> Table:
 
 
 def _steps(document: VerdictDocument) -> Table:
-    names = ("requests", "ceiling", "at once", "answered")
-    table = _columns(*((name, "right") for name in names), ("", "left"), ("folder", "left"))
+    table = columns("requests>", "ceiling>", "at once>", "answered>", "", "folder")
     for row in step_rows(document):
         table.add_row(row.requests, row.ceiling, row.at_once, row.answered, row.result, _text(row.folder))
     return table
 
 
 def _thresholds(document: VerdictDocument) -> Table:
-    table = _columns(("", "left"), ("threshold", "left"), ("found", "left"))
+    table = columns("", "threshold", "found")
     for row in threshold_rows(document):
         table.add_row(Text(row.mark, style="green" if row.ok else "bold red"), _text(row.threshold), _text(row.words))
     return table
 
 
 def _failures(verdict: Judgement) -> Table:
-    table = _columns(("", "left"), ("requests", "right"), ("caused by", "left"), ("for example", "left"))
+    table = columns("", "requests>", "caused by", "for example")
     for failure in verdict.failures:
         table.add_row(_text(kind_words(failure.kind)), count(failure.count), failure.side, _text(failure.example))
     return table
@@ -213,14 +189,6 @@ def _print_block(console: Console, title: str, table: Table) -> None:
     console.print()
     console.print(Text(title, style="bold"))
     console.print(Padding(table, INDENT, expand=False))
-
-
-def _columns(*columns: tuple[str, str]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name, justify in columns:
-        is_number = justify == "right"
-        table.add_column(name, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
-    return table
 
 
 def _text(words: str, style: str = "") -> Text:

@@ -63,6 +63,11 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def as_sentence(words: str) -> str:
+    """The words with a capital letter and a full stop."""
+    return f"{words[0].upper()}{words[1:]}."
+
+
 def profile_words(profile: ProfileSummary) -> str:
     """The load in one phrase: ``1,000 requests at one instant, each held 5 s``."""
     held = f", each held {duration(profile.hold_s)}" if profile.hold_s else ""

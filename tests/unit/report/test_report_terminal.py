@@ -11,9 +11,9 @@ from rich.console import Console
 from floodmark.analysis.document import Judged, VerdictDocument
 from floodmark.analysis.steady.sentence import seconds_words
 from floodmark.core.codec import from_plain
+from floodmark.report.findings import place_rows
 from floodmark.report.formats.verdict_json import to_json
 from floodmark.report.measures import latency_rows
-from floodmark.report.page.page import place_rows
 from floodmark.report.terminal import print_sentence, print_verdict
 
 

@@ -1,1 +1,1 @@
-"""Locust's bus, guarded: who may come in, what is a message, what is kept from whom. It knows no load."""
+"""Locust's bus, guarded: who may come in, what is a message, who is handed it. It knows no load."""

@@ -23,8 +23,6 @@ FLOODMARKS = "floodmark_"
 NOT_A_MESSAGE = "sent what is no message"
 NOT_ALLOWED = "sent a message that its key does not allow"
 TOO_LONG = "sent a message that is too long for one that is no worker"
-PARTS = 3
-"""Type, data, node id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from floodmark.core.clock import ClockReading
+from floodmark.core.clock import AGENT_NODE, ClockReading
 from floodmark.core.codec import field_types
 from floodmark.core.curves import Curves, PlaceCurves
 from floodmark.core.hit import Hit
@@ -21,11 +21,9 @@ from floodmark.core.sample import ConnectionCounts, Sample
 from floodmark.core.second import Second
 from floodmark.core.tracks import Track
 from floodmark.load.live.rows import LiveRows
+from floodmark.load.live.times import times_of
 from floodmark.load.live.tree import TreeSums, is_full, queue_limit
-from floodmark.load.worker.histogram import times_of
 
-AGENT = "agent"
-"""The agent's name among the clock readings."""
 LEAD_S = 0.25
 """How much of the time before the release is shown."""
 LATE_S = 1.0
@@ -150,8 +148,8 @@ class LiveLoad:
         newest_s = max((tracks["released"].newest_s for tracks in self._tracks.values()), default=float("-inf"))
         while self._pending:
             sample = self._pending[0]
-            at_s = self._at_s(AGENT, sample.socket_s)
-            newest_s = max(newest_s, self._at_s(AGENT, self._pending[-1].socket_s))
+            at_s = self._at_s(AGENT_NODE, sample.socket_s)
+            newest_s = max(newest_s, self._at_s(AGENT_NODE, self._pending[-1].socket_s))
             if at_s > 0 and at_s > known_s and newest_s - at_s < LATE_S:
                 return
             self._pending.popleft()

@@ -40,7 +40,7 @@ class Standing:
     ) -> None:
         """Of `thresholds` those that can be told; none is told before `delay_s` after the first release."""
         self.target = TargetStanding()
-        self._told = [threshold for threshold in thresholds if is_told_live(threshold.metric)]
+        self._told = [threshold for threshold in thresholds if is_told_live(threshold.metric, profile.kind)]
         self._planned = None if isinstance(profile, ClosedProfile) else profile.requests
         self._is_held = isinstance(profile, BurstProfile)
         self._whole_s = 0 if isinstance(profile, BurstProfile) else int(profile.duration_s)

@@ -16,8 +16,8 @@ from floodmark.core.errors import ClusterError, FloodmarkError
 from floodmark.core.messages import Chunk, Mark, Samples, Watch, Watching
 from floodmark.core.run_folder import LIVE, SAMPLES
 from floodmark.core.sample import Sample
+from floodmark.load.bus.inbox import Letter
 from floodmark.load.master.agent_choice import Choice, choose, refusal
-from floodmark.load.master.inbox import Letter
 from floodmark.load.master.lookout import Lookout
 from floodmark.load.master.roster import AgentSeat, Roster
 from floodmark.load.master.run_log import RunLog

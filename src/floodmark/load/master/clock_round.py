@@ -8,7 +8,7 @@ from typing import Any
 from floodmark.core import messages
 from floodmark.core.clock import ClockReading, read_clock
 from floodmark.core.messages import Ping, Pong
-from floodmark.load.master.inbox import Letter
+from floodmark.load.bus.inbox import Letter
 
 PINGS = 8
 """Exchanges per clock reading: the shortest round trip of eight is far below the sampling beat, also on a busy host."""

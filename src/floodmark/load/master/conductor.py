@@ -17,12 +17,12 @@ from floodmark.core.profile import SearchProfile, prove_workers
 from floodmark.core.run_folder import PULSES, SECONDS, WORKERS, RunStatus
 from floodmark.core.threshold_grammar import parse_all
 from floodmark.load.bus.doorkeeper import UNKNOWN
+from floodmark.load.bus.inbox import Inbox, Letter
 from floodmark.load.bus.strangers import LEFT_OUT, STRANGERS, one_line, shown
 from floodmark.load.live.standing import Standing
 from floodmark.load.master.agent_watch import AgentWatch
 from floodmark.load.master.clock_round import ClockRound
 from floodmark.load.master.course import Course
-from floodmark.load.master.inbox import Inbox, Letter
 from floodmark.load.master.judging import Found
 from floodmark.load.master.roster import Roster
 from floodmark.load.master.run_log import RunLog
@@ -114,6 +114,16 @@ class Conductor:
         if self._course is not None:
             self._course.cut()
         self._patience.wake()
+
+    def forget_lost(self) -> None:
+        """Takes from Locust the workers that were lost in the load before: it would wait a minute and more for them.
+
+        One that was only cut off joins anew when it is heard again (`guard_master`).
+        """
+        clients = self._runner.clients
+        for identity in self._squad.gone():
+            logger.warning("%s is given up: it was lost in the load", self._squad.names[identity])
+            del clients[identity]
 
     def _recorded(self, log: RunLog, measure: Callable[[], None]) -> RunStatus:
         """Measures into a log and closes it, whatever happens."""

@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 
 from floodmark.core import messages
-from floodmark.core.clock import ClockReading
+from floodmark.core.clock import AGENT_NODE, ClockReading
 from floodmark.core.errors import ClusterError
 from floodmark.core.messages import Cut, Fire, LoadOrder
 from floodmark.core.profile import SearchProfile
@@ -40,9 +40,6 @@ GRACE_S = 10.0
 
 CLOSE_TIMEOUT_S = 3.0
 """For the closing clock answers: who is still there answers at once, and nobody waits for the others."""
-
-AGENT_NODE = "agent"
-"""The agent's name in clocks.jsonl: one agent watches one target."""
 
 CUT_GRACE_S = 3.0
 """The same when a user interrupts: they wait for it."""

@@ -10,7 +10,7 @@ from gevent import subprocess
 
 from floodmark.core.errors import ClusterError, InterruptedRunError, InvalidRunError
 from floodmark.core.outcomes import Outcome
-from floodmark.core.outputs import ExportFormat, Outputs, asked_by_environment
+from floodmark.core.outputs import STEP_SUMMARY, ExportFormat, Outputs, asked_by_environment
 
 _JUDGED_CODES = (0, InvalidRunError.exit_code, InterruptedRunError.exit_code)
 
@@ -37,21 +37,23 @@ def judge_by_command(folder: str, outputs: Outputs) -> int:
     return code
 
 
-def tell_no_verdict(target: str, words: str, outputs: Outputs) -> None:
-    """Has the JUnit files say that there is no verdict, and why: else CI would find none, or one of a run before."""
+def tell_no_verdict(target: str, words: str, outputs: Outputs, *, is_wanted: bool) -> None:
+    """Has JUnit files and CI's summary say that there is no verdict, and why: else CI would find one of a run before.
+
+    `is_wanted`: this master was to make one; else CI's summary is its caller's to write.
+    """
     exports = [export.words for export in outputs.exports if export.format is ExportFormat.JUNIT]
-    if exports:
+    environ = dict(os.environ) if is_wanted else _unasked()
+    if exports or environ.get(STEP_SUMMARY):
         command = [sys.executable, "-m", "floodmark.report.formats.no_verdict", target, words, *exports]
-        subprocess.run(command, check=False)
+        subprocess.run(command, check=False, env=environ)
 
 
 def found_by_command(folder: str) -> Found:
     """Judges a run folder without printing. Raises `ClusterError` where that fails."""
     # CI's summary and OpenTelemetry's receiver get the run's verdict, and not each burst's of a search.
-    asked = asked_by_environment(os.environ)
-    quiet = {name: value for name, value in os.environ.items() if name not in asked}
     words = [*_report(folder), "--json", "-"]
-    done = subprocess.run(words, check=False, capture_output=True, text=True, env=quiet)
+    done = subprocess.run(words, check=False, capture_output=True, text=True, env=_unasked())
     if done.returncode not in _JUDGED_CODES:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise ClusterError(f"{folder} could not be judged: {last}")
@@ -67,3 +69,9 @@ def found_by_command(folder: str) -> Found:
 
 def _report(folder: str) -> list[str]:
     return [sys.executable, "-m", "floodmark", "report", folder]
+
+
+def _unasked() -> dict[str, str]:
+    """The environment without the variables by which it asks for results."""
+    asked = asked_by_environment(os.environ)
+    return {name: value for name, value in os.environ.items() if name not in asked}

@@ -11,8 +11,8 @@ from floodmark.core.codec import to_plain
 from floodmark.core.errors import WireError
 from floodmark.core.messages import NAME_CHARACTERS, WIRE_VERSION, Hello, Rest, Welcome
 from floodmark.load.bus.doorkeeper import UNKNOWN
+from floodmark.load.bus.inbox import Letter
 from floodmark.load.bus.strangers import STRANGERS, one_line
-from floodmark.load.master.inbox import Letter
 
 logger = logging.getLogger(__name__)
 

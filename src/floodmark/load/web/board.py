@@ -164,10 +164,7 @@ class Board:
             step = self._verdict_of(run, run.name) if run.search else None
             words = "Making the verdict" if step is None else f"The search goes on. Its last burst: {step.sentence}"
             return Phase(name="judging", words=words, is_busy=True)
-        if manifest.status is RunStatus.FAILED:
-            return Phase(name="ended", words="The run failed" + tail, is_bad=True)
-        words = "Interrupted" if manifest.status is RunStatus.INTERRUPTED else "The run is complete"
-        return Phase(name="ended", words=words + tail)
+        return Phase(name="ended", words=ENDS[manifest.status] + tail, is_bad=manifest.status is RunStatus.FAILED)
 
     def _page(self, run: WatchedRun | None, phase: Phase) -> Page:
         now_s, seats = self._clock(), self.seats()
@@ -193,6 +190,13 @@ class Board:
             files=entry.files if entry else (),
         )
 
+
+ENDS = {
+    RunStatus.COMPLETE: "The run is complete",
+    RunStatus.INTERRUPTED: "Interrupted",
+    RunStatus.FAILED: "The run failed",
+}
+"""How a run ended, in words."""
 
 _READY = Phase(name="ready", words="No run yet")
 _GATHERING = Phase(name="gathering", words="Gathering workers and agent", is_busy=True)

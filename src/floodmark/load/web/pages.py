@@ -17,7 +17,8 @@ from typing import Any, Protocol
 from flask import Blueprint, Response, abort, request, send_file
 
 from floodmark.core.codec import to_plain, to_table
-from floodmark.load.web.board import Page, Phase, final_figures
+from floodmark.core.run_folder import RunStatus
+from floodmark.load.web.board import ENDS, Page, Phase, final_figures
 from floodmark.load.web.runs import RunShelf
 from floodmark.load.web.tables import short
 
@@ -169,9 +170,10 @@ def finished(shelf: RunShelf, name: str) -> Page | None:
     if entry is None or folder is None:
         return None
     curves = shelf.curves(name)
-    words = {"complete": "The run is complete", "interrupted": "Interrupted", "failed": "The run failed"}
     missing = f"; it has no curves yet: floodmark report {short(str(folder))} makes them" if curves is None else ""
-    phase = Phase(name="ended", words=words.get(entry.status, entry.status) + missing, is_bad=entry.status == "failed")
+    phase = Phase(
+        name="ended", words=ENDS.get(RunStatus(entry.status), entry.status) + missing, is_bad=entry.status == "failed"
+    )
     return Page(
         run=name,
         kind=entry.kind,

@@ -156,6 +156,7 @@ def _entry(name: str, path: Path) -> RunEntry | None:
     except FloodmarkError:
         return None
     names = [child.name for child in _children(path).values() if child.suffix in SERVED]
+    verdict = _json(path / VERDICT)
     return RunEntry(
         name=name,
         kind=manifest.profile.kind,
@@ -163,15 +164,14 @@ def _entry(name: str, path: Path) -> RunEntry | None:
         status=manifest.status.value,
         started_utc=manifest.started_utc,
         files=tuple(sorted(names)),
-        verdict=_card(path, manifest),
+        verdict=_card(verdict, manifest),
         plan=plan_words(manifest.profile),
-        outcomes=_outcomes(path),
+        outcomes=_outcomes(verdict),
     )
 
 
-def _card(path: Path, manifest: Manifest) -> VerdictCard | None:
+def _card(data: Any, manifest: Manifest) -> VerdictCard | None:
     """Of ``verdict.json`` the part that is shown; it is another room's record, so that it is read as plain data."""
-    data = _json(path / VERDICT)
     try:
         verdict, validity = data["verdict"], data["validity"]
         failed = [f"{check['name']}: {check['words']}" for check in validity["checks"] if check["ok"] is False]
@@ -197,8 +197,7 @@ def _curves(file: Path) -> Curves | None:
         return None
 
 
-def _outcomes(path: Path) -> dict[str, int]:
-    data = _json(path / VERDICT)
+def _outcomes(data: Any) -> dict[str, int]:
     found = data.get("outcomes", {}) if isinstance(data, dict) else {}
     return {short(name): count for name, count in found.items() if isinstance(count, int)}
 

@@ -19,11 +19,11 @@ from floodmark.core.address import parse_url
 from floodmark.core.codec import to_plain
 from floodmark.core.errors import UsageError
 from floodmark.core.messages import Samples, Watch, Watching
+from floodmark.load.bus.inbox import Inbox, Letter
 from floodmark.load.bus.sockets import secure_bus
 from floodmark.load.bus.strangers import one_line
 from floodmark.load.live.locust_meter import LocustMeter
 from floodmark.load.live.plain_load import PlainLoad
-from floodmark.load.master.inbox import Inbox, Letter
 from floodmark.load.master.roster import Roster
 from floodmark.load.patience import LOOK_EVERY_S
 from floodmark.load.web.board import Figure, Page, Phase

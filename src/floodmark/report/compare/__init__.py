@@ -1,1 +1,1 @@
-"""A comparison as text, page and picture. What changed is `floodmark.analysis.compare.runs`'s to say."""
+"""A comparison as text and as a page. What changed is `floodmark.analysis.compare.runs`'s to say."""

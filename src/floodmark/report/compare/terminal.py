@@ -6,6 +6,7 @@ from rich.text import Text
 
 from floodmark.analysis.compare.document import Change, CompareDocument, Comparison
 from floodmark.report.compare.words import CompareRow, how_words, sections_of, side_title
+from floodmark.report.printing import print_trimmed
 from floodmark.report.words import printable
 
 STYLES = {Change.CHANGED: "", Change.NONE_SHOWN: "dim", Change.UNTOLD: "dim"}
@@ -14,14 +15,7 @@ HEADS = {Change.CHANGED: "bold red", Change.NONE_SHOWN: "bold green", Change.UNT
 
 def print_compare(document: CompareDocument, console: Console) -> None:
     """Prints it all: the outcome first."""
-    if console.is_terminal:
-        _print_all(document, console)
-        return
-    with console.capture() as captured:
-        _print_all(document, console)
-    # Tables fill their cells with spaces, which a file need not keep.
-    plain = "\n".join(line.rstrip() for line in captured.get().splitlines())
-    console.print(Text(plain), soft_wrap=True)
+    print_trimmed(console, lambda: _print_all(document, console))
 
 
 def _print_all(document: CompareDocument, console: Console) -> None:

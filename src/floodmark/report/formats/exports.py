@@ -1,5 +1,6 @@
 """A judged run into the files and to the receivers that were asked for. What stands in each is others' business."""
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from floodmark.core.profile import SearchProfile
 from floodmark.core.run_folder import RunFolder
 from floodmark.report.formats.hgrm import to_hgrm
 from floodmark.report.formats.junit import not_run, to_junit
-from floodmark.report.formats.markdown import to_markdown
+from floodmark.report.formats.markdown import not_judged, to_markdown
 from floodmark.report.formats.metrics_csv import to_metrics_csv, to_seconds_csv, to_series_csv
 from floodmark.report.formats.otlp import is_switched_off, refused_protocol, send_otlp
 from floodmark.report.formats.prometheus import to_prometheus
@@ -43,8 +44,7 @@ def export_as_environment_asks(judged: Judged, folder: RunFolder, environ: Mappi
     warnings = []
     if path := environ.get(STEP_SUMMARY):
         try:
-            with Path(path).open("a", encoding="utf-8") as file:
-                file.write(render(ExportFormat.MARKDOWN, judged, folder) + "\n")
+            _append(path, render(ExportFormat.MARKDOWN, judged, folder))
         except OSError as error:
             warnings.append(f"{STEP_SUMMARY}={path}: cannot be written: {error.strerror}")
     asked = next((name for name in OTLP_ENDPOINTS if environ.get(name)), "")
@@ -56,17 +56,18 @@ def export_as_environment_asks(judged: Judged, folder: RunFolder, environ: Mappi
     return warnings
 
 
-def export_failure(target: str, words: str, at: dt.datetime, outputs: Outputs) -> None:
-    """Of a run that came to no verdict: JUnit files that say so, and no older ones in their place.
+def export_failure(target: str, words: str, at: dt.datetime, outputs: Outputs, environ: Mapping[str, str]) -> None:
+    """Of a run that came to no verdict: what CI reads says so, and has no older verdict in its place.
 
     What cannot be written is passed over: `words` are told anyway. `at` is in UTC.
     """
     for wanted in outputs.exports:
         if wanted.format is ExportFormat.JUNIT:
-            try:
+            with contextlib.suppress(OSError):
                 Path(wanted.path).write_text(not_run(target, words, at.isoformat()), encoding="utf-8")
-            except OSError:
-                continue
+    if path := environ.get(STEP_SUMMARY):
+        with contextlib.suppress(OSError):
+            _append(path, not_judged(target, words))
 
 
 def render(kind: ExportFormat, judged: Judged, folder: RunFolder) -> str:
@@ -81,6 +82,12 @@ def _measured(folder: RunFolder) -> RunFolder:
         return folder
     step = manifest.steps[decisive(manifest.steps, str(folder.path))]
     return RunFolder(folder.path / step.folder)
+
+
+def _append(path: str, page: str) -> None:
+    """Another page below those that are there already. Raises `OSError`."""
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write(f"{page}\n")
 
 
 def _send(judged: Judged, folder: RunFolder, environ: Mapping[str, str]) -> None:

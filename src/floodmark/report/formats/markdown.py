@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from floodmark.analysis.document import Judged, ThresholdResult, VerdictDocument
 from floodmark.core.run_folder import Manifest
-from floodmark.report.measures import PERCENTILE_COLUMNS, latency_rows, percentile_words, rate_words, release_words
-from floodmark.report.memory_words import memory_words
-from floodmark.report.page.page import banner, model_words, outcome_words, place_rows
+from floodmark.report.findings import banner, fact_rows, place_rows
+from floodmark.report.measures import PERCENTILE_COLUMNS, latency_rows, latency_title, percentile_words
 from floodmark.report.step_rows import step_rows
-from floodmark.report.words import count, in_service_words, kind_words, plural, printable, profile_words
+from floodmark.report.words import as_sentence, count, in_service_words, kind_words, plural, printable, profile_words
 
 LONGEST_CODE = 300
 """Characters of a text from outside: an example of an error may be a page, and a summary has a mebibyte at most."""
@@ -44,11 +43,15 @@ def to_markdown(judged: Judged, manifest: Manifest) -> str:
     return "\n\n".join("\n".join(lines) for block in blocks if (lines := list(block))) + "\n"
 
 
+def not_judged(target: str, words: str) -> str:
+    """The page of a run that came to no verdict: one line says why."""
+    return f"## {_text(target)}: no verdict\n\n{_text(words)}\n"
+
+
 def _verdict(document: VerdictDocument) -> Iterator[str]:
     yield f"**{_text(document.verdict.sentence)}**"
     yield ""
-    plan = profile_words(document.profile)
-    yield f"{plan[0].upper()}{_text(plan[1:])}."
+    yield _text(as_sentence(profile_words(document.profile)))
 
 
 def _banner(judged: Judged, manifest: Manifest) -> Iterator[str]:
@@ -88,22 +91,14 @@ def _places(document: VerdictDocument) -> Iterator[str]:
 def _latency(document: VerdictDocument) -> Iterator[str]:
     if document.latency is None:
         return
-    since = "sending" if document.profile.kind == "closed" else "planned release"
-    yield f"### How long an answer took, from its {since}"
+    yield f"### {latency_title(document)}"
     yield ""
     rows = ((name, *percentile_words(times)) for name, times in latency_rows(document))
     yield from _table(("", *PERCENTILE_COLUMNS), rows)
 
 
 def _facts(document: VerdictDocument) -> Iterator[str]:
-    named = (
-        ("Rate", rate_words(document)),
-        ("Released", release_words(document)),
-        ("Outcomes", outcome_words(document)),
-        ("Run by", model_words(document.verdict)),
-        ("Memory", memory_words(document.memory)),
-    )
-    yield from (f"* {name}: {_text(words)}" for name, words in named if words is not None)
+    yield from (f"* {name}: {_text(words)}" for name, words in fact_rows(document))
 
 
 def _failures(document: VerdictDocument) -> Iterator[str]:

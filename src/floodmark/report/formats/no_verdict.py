@@ -5,6 +5,7 @@ Locust's master runs it, which may not import this room. It judges nothing and p
 """
 
 import datetime as dt
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ from floodmark.report.formats.exports import export_failure
 def main(words: Sequence[str]) -> None:
     """`words` are the target, why there is no verdict, and exports as `--export` takes them."""
     target, why, *exports = words
-    export_failure(target, why, dt.datetime.now(tz=dt.UTC), parse_outputs(exports))
+    export_failure(target, why, dt.datetime.now(tz=dt.UTC), parse_outputs(exports), os.environ)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
 """``timeline.json``: a judged run's curves for a page that draws them, bounded whatever its length. No judging."""
 
 import json
-from collections import deque
 from collections.abc import Iterable
 from itertools import pairwise
 
 from floodmark.analysis.axis import Axis, put_on_axis
 from floodmark.analysis.document import Judged, SecondPoint, Timeline
-from floodmark.analysis.timeline import beats_to_show
 from floodmark.core.bounded import BoundedRows
 from floodmark.core.codec import to_plain
 from floodmark.core.curves import (
@@ -24,9 +22,7 @@ from floodmark.core.outcomes import Outcome
 from floodmark.core.places import Place
 from floodmark.core.profile import BurstProfile
 from floodmark.core.run_folder import Recording
-
-GAP_S = 1.0
-"""Without a sample for so long: a sample holds for half of it, and the rest is not known."""
+from floodmark.report.silences import with_silences
 
 
 def to_timeline_json(judged: Judged, recording: Recording) -> str:
@@ -36,8 +32,9 @@ def to_timeline_json(judged: Judged, recording: Recording) -> str:
 
 def curves_of(judged: Judged, recording: Recording) -> Curves:
     """The curves of one load; `recording` is what `judged` was made of."""
-    timeline, axis = judged.timeline, put_on_axis(recording)
-    end_s = max([*timeline.times_s, axis.end_s])
+    axis = put_on_axis(recording)
+    end_s = max([*judged.timeline.times_s, axis.end_s])
+    timeline = with_silences(judged.timeline, end_s)
     is_held = isinstance(recording.manifest.profile, BurstProfile)
     waiting = judged.document.verdict.waiting.get(Place.ACCEPT_QUEUE)
     return Curves(
@@ -45,19 +42,12 @@ def curves_of(judged: Judged, recording: Recording) -> Curves:
         certain_until_s=timeline.certain_until_s,
         ceiling=judged.document.verdict.in_service.ceiling,
         queue_limit=waiting.limit if waiting is not None else None,
-        places=_places(timeline, _overflows(axis, timeline.times_s), _silences(axis, end_s)),
+        places=_places(timeline, _overflows(axis, timeline.times_s)),
         rates=_rates_of_hits(axis, end_s) if is_held else _rates_of_seconds(judged.seconds, end_s),
     )
 
 
-def _silences(axis: Axis, end_s: float) -> list[float]:
-    """When what the agent had said last was no news any more, where it said nothing for long."""
-    beats_s = [beat.at_s for beat in beats_to_show(axis)]
-    pairs = pairwise([*beats_s, end_s])
-    return [before_s + GAP_S / 2 for before_s, after_s in pairs if after_s - before_s > GAP_S]
-
-
-def _places(timeline: Timeline, overflows: Iterable[int | None], silences_s: list[float]) -> PlaceCurves:
+def _places(timeline: Timeline, overflows: Iterable[int | None]) -> PlaceCurves:
     rows = BoundedRows(peaks=PEAK_SERIES, totals=TOTAL_SERIES, limit=MOST_POINTS)
     named = {place.value: values for place, values in timeline.places.items()} | {
         name: getattr(timeline, name) for name in ("processes", "threads", "open_files", "answered", "failed")
@@ -66,13 +56,8 @@ def _places(timeline: Timeline, overflows: Iterable[int | None], silences_s: lis
     is_split = any(value is not None for value in timeline.places[Place.IN_PROCESS])
     if not is_split:
         named["with_server"] = named.pop(Place.IN_SERVICE.value)
-    waiting_s = deque(silences_s)
     for index, (time_s, seen) in enumerate(zip(timeline.times_s, overflows, strict=True)):
-        while waiting_s and waiting_s[0] < time_s:
-            rows.add(waiting_s.popleft(), {})
         rows.add(time_s, {name: values[index] for name, values in named.items()} | {"overflows": seen})
-    for silent_s in waiting_s:
-        rows.add(silent_s, {})
     columns = {name: rows.column(name) for name in (*PEAK_SERIES, *TOTAL_SERIES)}
     places = {place: columns.pop(place.value) for place in Place}
     return PlaceCurves(times_s=rows.times_s(), places=places, **columns)  # type: ignore[arg-type] # all are counts

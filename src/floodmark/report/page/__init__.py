@@ -1,1 +1,1 @@
-"""The report as one page of HTML that needs nothing else."""
+"""The report as one page of HTML that needs nothing else, with links to the files beside it."""

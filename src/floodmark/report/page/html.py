@@ -11,12 +11,12 @@ from markupsafe import Markup
 from floodmark.analysis.document import Judged
 from floodmark.analysis.estimates import agreement_words
 from floodmark.core.run_folder import Manifest
-from floodmark.report import measures, words
+from floodmark.report import findings, measures, words
 from floodmark.report.memory_words import memory_words
-from floodmark.report.page import page
+from floodmark.report.page import rows
 from floodmark.report.page.beside import FileBeside, reports_of
-from floodmark.report.page.rows import failure_rows, limit_rows, measured_rows, note_words, section_names, side_words
-from floodmark.report.page.template import page_environment, unbroken
+from floodmark.report.page.figures import figures
+from floodmark.report.page.template import lead, page_environment
 from floodmark.report.step_rows import step_rows
 from floodmark.report.threshold_rows import threshold_rows, threshold_title
 
@@ -31,27 +31,27 @@ def render_html(judged: Judged, manifest: Manifest, *, wide: str = "", files: Se
     """
     document = judged.document
     verdict = document.verdict
-    first, rest = page.lead(verdict.sentence)
+    first, rest = lead(verdict.sentence)
     latency = [(name, times.count, measures.percentile_words(times)) for name, times in measures.latency_rows(document)]
     shown: dict[str, Any] = {
         "document": document,
         "verdict": verdict,
         "manifest": manifest,
-        "banner": page.banner(judged, manifest),
-        "lead": unbroken(first),
+        "banner": findings.banner(judged, manifest),
+        "lead": first,
         "rest": rest,
-        "figures": page.figures(document),
-        "places": page.place_rows(document),
-        "model_words": page.model_words(verdict),
+        "figures": figures(document),
+        "places": findings.place_rows(document),
+        "model_words": findings.model_words(verdict),
         "memory": memory_words(document.memory),
-        "model_facts": page.model_facts(verdict),
-        "evidence": page.other_evidence(verdict),
+        "model_facts": rows.model_facts(verdict),
+        "evidence": rows.other_evidence(verdict),
         "agreement": agreement_words(verdict.in_service.estimates),
-        "outcomes": page.outcome_words(document),
+        "outcomes": findings.outcome_words(document),
         "thresholds": threshold_rows(document),
         "threshold_title": threshold_title(document),
-        "sides": side_words(verdict),
-        "failures": failure_rows(verdict),
+        "sides": rows.side_words(verdict),
+        "failures": rows.failure_rows(verdict),
         "latency": latency,
         "in_one_piece": any(name == measures.TIMES["latency"].joined for name, _, _ in latency),
         "percentiles": measures.PERCENTILE_COLUMNS,
@@ -59,25 +59,25 @@ def render_html(judged: Judged, manifest: Manifest, *, wide: str = "", files: Se
         "agent": measures.agent_words(document),
         "steps": step_rows(document),
         "reports": reports_of(files),
-        "checks": page.checks_in_order(document),
+        "checks": rows.checks_in_order(document),
         "plan": words.profile_words(document.profile),
-        "limits": limit_rows(document, manifest),
-        "measured": measured_rows(document, manifest),
-        "notes": note_words(judged, manifest),
+        "limits": rows.limit_rows(document, manifest),
+        "measured": rows.measured_rows(document, manifest),
+        "notes": rows.note_words(judged, manifest),
         "files": files,
-        "sections": section_names(document),
+        "sections": rows.section_names(document),
     }
     return _template().render(**shown, **_pictures(judged, wide))
 
 
 def _pictures(judged: Judged, wide: str) -> dict[str, Markup | None]:
     # Here, not above: the drawing library takes a second to load, and most commands draw nothing.
-    from floodmark.report.pictures.catalogue import draw_picture  # noqa: PLC0415  the reason is above
-    from floodmark.report.pictures.picture import NARROW, WIDE  # noqa: PLC0415  the reason is above
+    from floodmark.report.pictures.catalogue import draw_picture, draw_waterline  # noqa: PLC0415  the reason is above
+    from floodmark.report.pictures.size import NARROW, WIDE  # noqa: PLC0415  the reason is above
 
     drawn = {
-        "wide": wide or draw_picture("waterline", judged, size=WIDE),
-        "narrow": draw_picture("waterline", judged, size=NARROW),
+        "wide": wide or draw_waterline(judged),
+        "narrow": draw_waterline(judged, size=NARROW),
         # Side by side on a wide page: there they have about the width of a narrow one.
         "curve": draw_picture("latency", judged, size=NARROW),
         "split": draw_picture("split", judged, size=NARROW),

@@ -1,13 +1,14 @@
-"""Rows of the report's tables: failures and their sides, limits in force, how it was measured, what is on the page."""
+"""Rows of the page's tables: who runs it, failures and their sides, limits in force, checks, how it was measured."""
 
 from collections import Counter
 from dataclasses import dataclass
 
-from floodmark.analysis.document import Judged, Judgement, VerdictDocument
+from floodmark.analysis.document import Check, Judged, Judgement, VerdictDocument
+from floodmark.analysis.estimates import agreement_words
 from floodmark.core.outcomes import Outcome
 from floodmark.core.run_folder import Manifest
+from floodmark.report.findings import banner
 from floodmark.report.measures import clock_words, release_words
-from floodmark.report.page import page
 from floodmark.report.pictures.colours import FAILURE
 from floodmark.report.words import count, duration, kind_words, plural
 
@@ -21,6 +22,24 @@ class FailureRow:
     count: int
     side: str
     example: str
+
+
+def model_facts(verdict: Judgement) -> list[tuple[str, str]]:
+    """The model as names and values, known ones only."""
+    model = verdict.model
+    facts = [
+        ("unit", None if model.unit is None else model.unit.value.replace("-", " ")),
+        ("used again", {True: "yes", False: "no", None: None}[model.reused]),
+        ("processes that ran requests", None if model.processes is None else count(model.processes)),
+        ("at once per process", None if model.per_process is None else count(model.per_process)),
+    ]
+    return [(name, value) for name, value in facts if value is not None]
+
+
+def other_evidence(verdict: Judgement) -> list[str]:
+    """The evidence without the sentence on the estimates, which stands above their table."""
+    agreement = agreement_words(verdict.in_service.estimates)
+    return [evidence for evidence in verdict.in_service.evidence if evidence != agreement]
 
 
 def failure_rows(verdict: Judgement) -> list[FailureRow]:
@@ -68,6 +87,12 @@ def limit_rows(document: VerdictDocument, manifest: Manifest) -> list[tuple[str,
     return [(name, count(value)) for name, value in named]
 
 
+def checks_in_order(document: VerdictDocument) -> list[Check]:
+    """Failed checks first, then those not looked into, then those passed."""
+    rank = {False: 0, None: 1, True: 2}
+    return sorted(document.validity.checks, key=lambda check: rank[check.ok])
+
+
 def measured_rows(document: VerdictDocument, manifest: Manifest) -> list[tuple[str, str]]:
     """Who sent what from where, which answer counted, and how well the times are known."""
     request, timeout_s = manifest.request, manifest.profile.timeout_s
@@ -102,7 +127,7 @@ def _agent(document: VerdictDocument, manifest: Manifest) -> str | None:
 def note_words(judged: Judged, manifest: Manifest) -> list[str]:
     """What the agent could not see, who was not heard, and problems that no banner tells."""
     strangers = [f"A stranger on the bus, who was not heard: {stranger}." for stranger in manifest.strangers]
-    problems = () if page.banner(judged, manifest) else manifest.problems
+    problems = () if banner(judged, manifest) else manifest.problems
     return [*manifest.agent_notes, *strangers, *problems]
 
 

@@ -3,6 +3,7 @@
 No page is made here.
 """
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
+
+_UNIT = re.compile(r"(?<=\d) (?=%|(?:s|ms|us|kB|MB|requests/s)\b)")
+"""Between a number and its unit."""
 
 
 @cache
@@ -41,10 +45,13 @@ def page_environment() -> "Environment":
     return environment
 
 
-def unbroken(sentence: str) -> Markup:
-    """A sentence, escaped, with its no-break spaces, which are no characters that print."""
-    parts = (escape(words.printable(part)) for part in sentence.split(NO_BREAK))
-    return Markup(NO_BREAK).join(parts)  # noqa: S704  a constant, and what was escaped
+def lead(sentence: str) -> tuple[Markup, str]:
+    """The first sentence, escaped, in which no number is parted from its unit by a line's end; and the rest."""
+    first, stop, rest = sentence.partition(". ")
+    whole = _UNIT.sub(NO_BREAK, first) + ("." if stop else "")
+    # What does not print is shown as such, but for this one blank.
+    parts = (escape(words.printable(part)) for part in whole.split(NO_BREAK))
+    return Markup(NO_BREAK).join(parts), rest  # noqa: S704  a constant, and what was escaped
 
 
 def _finalized(value: Any) -> Any:

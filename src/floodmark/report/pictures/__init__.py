@@ -1,1 +1,1 @@
-"""The pictures of a run: a verdict in, a sheet out. All have one look, and the six places one colour each."""
+"""The pictures of a run, and of several: a verdict in, a sheet out. All have one look and one colour for each place."""

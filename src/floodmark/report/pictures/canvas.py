@@ -9,13 +9,17 @@ from typing import Any, overload
 import matplotlib as mpl
 from matplotlib.colors import get_named_colors_mapping
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.transforms import Bbox
 
 from floodmark.report.pictures.colours import PAPER, ROLES
-from floodmark.report.pictures.picture import TEXT_PX
+from floodmark.report.pictures.size import TEXT_PX
 
 POINTS_PER_INCH = 72
 """The drawing library counts in inches: with so many dots to each, a point is a pixel."""
+
+SQUARE_PX = 10
+"""Of a colour in a legend."""
 
 MARGIN_PX = 16
 """Of paper around a picture that is a file of its own."""
@@ -31,6 +35,26 @@ def blank(width_px: float, height_px: float) -> Figure:
     figure = Figure(figsize=(width_px / POINTS_PER_INCH, height_px / POINTS_PER_INCH), dpi=POINTS_PER_INCH)
     figure.patch.set_alpha(0)
     return figure
+
+
+def size_px(figure: Figure) -> tuple[float, float]:
+    """How wide and how high a sheet is."""
+    width, height = figure.get_size_inches() * POINTS_PER_INCH
+    return float(width), float(height)
+
+
+def write_at(figure: Figure, x_px: float, y_px: float, words: str, **style: Any) -> None:
+    """Words on the sheet, from its lower left corner. A dollar sign in a name is a dollar sign."""
+    width_px, height_px = size_px(figure)
+    options: dict[str, Any] = {"fontsize": TEXT_PX, "va": "baseline", "parse_math": False, **style}
+    figure.text(x_px / width_px, y_px / height_px, words, **options)
+
+
+def colour_at(figure: Figure, x_px: float, y_px: float, colour: str) -> None:
+    """A square of a colour beside words that stand at this height."""
+    width_px, height_px = size_px(figure)
+    corner, sides = (x_px / width_px, (y_px - 1) / height_px), (SQUARE_PX / width_px, SQUARE_PX / height_px)
+    figure.add_artist(Rectangle(corner, *sides, facecolor=colour, linewidth=0))
 
 
 @overload

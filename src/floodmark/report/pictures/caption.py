@@ -7,14 +7,14 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
+from floodmark.report.pictures.canvas import SQUARE_PX, colour_at, size_px, write_at
 from floodmark.report.pictures.colours import INK, MUTED
-from floodmark.report.pictures.picture import LINE_PX, TEXT_PX, text_width_px
+from floodmark.report.pictures.size import LINE_PX, TEXT_PX, text_width_px
 
 TITLE_PX = 13.5
 KEY_PX = 18.0
-"""A sample of a line; of a colour a square of 10."""
+"""A sample of a line; a colour's square stands at its end."""
 
 APART_PX = 16.0
 
@@ -59,39 +59,26 @@ def caption(width_px: float, title: str, words: str, keys: Sequence[Key] = ()) -
 
 def draw_caption(figure: Figure, shown: Caption) -> None:
     """Draws it along the figure's upper edge."""
-    _, height_px = _size_px(figure)
+    _, height_px = size_px(figure)
     y_px = height_px - TITLE_PX
-    _write(figure, 0, y_px, shown.title, color=INK.drawn, fontsize=TITLE_PX, fontweight="bold")
+    write_at(figure, 0, y_px, shown.title, color=INK.drawn, fontsize=TITLE_PX, fontweight="bold")
     y_px -= 3
     for line in shown.lines:
         y_px -= LINE_PX
-        _write(figure, 0, y_px, line, color=MUTED.drawn)
+        write_at(figure, 0, y_px, line, color=MUTED.drawn)
     y_px -= 3
     for row in shown.rows:
         y_px -= LINE_PX
         for x_px, key in row:
             _draw_key(figure, x_px, y_px, key)
-            _write(figure, x_px + KEY_PX + 6, y_px, key.words, color=INK.drawn)
+            write_at(figure, x_px + KEY_PX + 6, y_px, key.words, color=INK.drawn)
 
 
 def _draw_key(figure: Figure, x_px: float, y_px: float, key: Key) -> None:
-    width_px, height_px = _size_px(figure)
     if key.dashes is None:
-        corner = ((x_px + KEY_PX - 10) / width_px, (y_px - 1) / height_px)
-        figure.add_artist(Rectangle(corner, 10 / width_px, 10 / height_px, facecolor=key.colour, linewidth=0))
+        colour_at(figure, x_px + KEY_PX - SQUARE_PX, y_px, key.colour)
         return
+    width_px, height_px = size_px(figure)
     xs, y = (x_px / width_px, (x_px + KEY_PX) / width_px), (y_px + 4) / height_px
     style: Any = (0, key.dashes) if key.dashes else "-"
     figure.add_artist(Line2D(xs, (y, y), color=key.colour, linewidth=1.8, linestyle=style))
-
-
-def _write(figure: Figure, x_px: float, y_px: float, words: str, **style: Any) -> None:
-    width_px, height_px = _size_px(figure)
-    # parse_math: a dollar sign in a name is a dollar sign.
-    options: dict[str, Any] = {"fontsize": TEXT_PX, "va": "baseline", "parse_math": False, **style}
-    figure.text(x_px / width_px, y_px / height_px, words, **options)
-
-
-def _size_px(figure: Figure) -> tuple[float, float]:
-    width, height = figure.get_size_inches() * 72
-    return float(width), float(height)

@@ -11,8 +11,8 @@ from floodmark.report.measures import latency_rows, rate_words
 from floodmark.report.pictures.canvas import svg_of
 from floodmark.report.pictures.failures import make_failures
 from floodmark.report.pictures.latency import make_latency_curve
-from floodmark.report.pictures.picture import WIDE, Size
 from floodmark.report.pictures.rate import make_rate
+from floodmark.report.pictures.size import WIDE, Size
 from floodmark.report.pictures.split import make_split
 from floodmark.report.pictures.svg import for_page
 from floodmark.report.pictures.waterline import make_waterline
@@ -66,11 +66,18 @@ def draw_picture(name: str, judged: Judged, *, size: Size = WIDE) -> str | None:
     """One of `PICTURES` as an SVG element for a page, in the page's colours; None where the run has nothing to show."""
     kind, named = PICTURES[name], size.named(name)
     drawing = svg_of(lambda: kind.make(judged, named))
-    if drawing is None:
-        return None
+    return None if drawing is None else _for_page(kind, drawing, judged, named.prefix)
+
+
+def draw_waterline(judged: Judged, *, size: Size = WIDE) -> str:
+    """The picture that every run has, as `draw_picture` draws it."""
+    return _for_page(PICTURES["waterline"], svg_of(lambda: make_waterline(judged, size)), judged, size.prefix)
+
+
+def _for_page(kind: Kind, drawing: str, judged: Judged, prefix: str) -> str:
     return for_page(
         drawing,
-        prefix=named.prefix,
+        prefix=prefix,
         title=f"{kind.title}: {printable(judged.document.target)}",
         description=printable(kind.describe(judged)),
     )

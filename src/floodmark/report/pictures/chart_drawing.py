@@ -2,13 +2,14 @@
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from floodmark.report.pictures import series
-from floodmark.report.pictures.axes import entitle, make_axes
+from floodmark.report.pictures.axes import entitle, make_axes, mark_times
 from floodmark.report.pictures.charts import Chart
 from floodmark.report.pictures.labels import spread
-from floodmark.report.pictures.picture import LINE_PX, MARGIN_PX, TEXT_PX, Picture
+from floodmark.report.pictures.picture import Picture
+from floodmark.report.pictures.size import LINE_PX, MARGIN_PX, TEXT_PX
 
 
 def draw_chart(figure: Figure, picture: Picture, chart: Chart, bottom_px: float) -> Axes:
@@ -26,15 +27,14 @@ def draw_chart(figure: Figure, picture: Picture, chart: Chart, bottom_px: float)
 
 
 def _scale(axes: Axes, chart: Chart) -> None:
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: chart.tick_words(value)))
-    if not chart.is_log:
+    if chart.is_log:
+        axes.set_yscale("log")
+        axes.set_ylim(chart.bottom, chart.top)
+    if chart.is_time:
+        mark_times(axes.yaxis, 5 if chart.is_log else 4, is_log=chart.is_log)
+    else:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10], min_n_ticks=1))
-        return
-    axes.set_yscale("log")
-    axes.set_ylim(chart.bottom, chart.top)
-    axes.yaxis.set_major_locator(LogLocator(numticks=5))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: chart.tick_words(value)))
 
 
 def _name_curves(axes: Axes, picture: Picture, chart: Chart) -> None:

@@ -1,7 +1,7 @@
 """What a steady load's picture shows above the waterline: requests per second, and latency. Data only, not drawn."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,15 +9,13 @@ from floodmark.analysis.document import Judged, Percentiles, SecondPoint
 from floodmark.analysis.steady.sentence import amount, seconds_words
 from floodmark.report.pictures.colours import FAILED, INK, MUTED, Role
 from floodmark.report.pictures.series import COLUMNS, highest
+from floodmark.report.silences import load_end_s
 
 PARTIAL_S = 0.5
 """A last second that was shorter says little of a rate, and is left out."""
 
 LOG_FROM = 20.0
 """Times that differ by more than this are drawn on a logarithmic scale: the small ones would lie on the axis."""
-
-SECONDS_FROM_S = 10.0
-"""A scale that reaches further is marked in seconds, else in milliseconds."""
 
 HEADROOM = 1.12
 
@@ -35,15 +33,18 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """Lines over time on one scale. `edges_s` has the intervals' begins, and the last one's end."""
+    """Lines over time on one scale; `is_time`: of times, too.
+
+    `edges_s` has the intervals' begins, and the last one's end.
+    """
 
     title: str
     edges_s: tuple[float, ...]
     curves: tuple[Curve, ...]
     bottom: float
     top: float
-    is_log: bool
-    tick_words: Callable[[float], str]
+    is_log: bool = False
+    is_time: bool = False
 
     def height_share(self, value: float) -> float:
         """Where a value lies between the lower edge (0) and the upper one (1)."""
@@ -54,7 +55,7 @@ class Chart:
 
 def charts_of(judged: Judged) -> list[Chart]:
     """The charts of a steady load; none of another, and none where no second was recorded."""
-    end_s = max(judged.timeline.times_s, default=0.0)
+    end_s = load_end_s(judged)
     points = [point for point in judged.seconds if end_s - point.second >= PARTIAL_S or not point.second]
     if not points:
         return []
@@ -83,15 +84,13 @@ def _rates(judged: Judged, columns: Sequence[list[SecondPoint]], edges_s: tuple[
         curves.insert(0, Curve(words=words, colour=MUTED, values=planned, dashes=(4, 3), width=1.1))
     if any(failed):
         curves.append(Curve(words=f"failed {sum(p.failed for p in judged.seconds):,}", colour=FAILED, values=failed))
-    return Chart(
-        title="requests per second",
-        edges_s=edges_s,
-        curves=tuple(curves),
-        bottom=0.0,
-        top=max(1.0, *(highest(curve.values) for curve in curves)) * HEADROOM,
-        is_log=False,
-        tick_words=lambda value: f"{value:,.0f}",
-    )
+    return chart_of_rates(edges_s, curves)
+
+
+def chart_of_rates(edges_s: tuple[float, ...], curves: Sequence[Curve]) -> Chart:
+    """Requests per second, from 0 to a little above the highest."""
+    top = max(1.0, *(highest(curve.values) for curve in curves)) * HEADROOM
+    return Chart(title="requests per second", edges_s=edges_s, curves=tuple(curves), bottom=0.0, top=top)
 
 
 def _latencies(overall: Percentiles, columns: Sequence[list[SecondPoint]], edges_s: tuple[float, ...]) -> Chart:
@@ -109,13 +108,12 @@ def _latencies(overall: Percentiles, columns: Sequence[list[SecondPoint]], edges
     known = [value for curve in curves for value in curve.values if not math.isnan(value)]
     top, least = max(known, default=1.0), min(known, default=1.0)
     is_log = top > LOG_FROM * least
-    unit, per_s = ("s", 1.0) if top >= SECONDS_FROM_S else ("ms", 1e3)
     return Chart(
-        title=f"latency, {unit}{', logarithmic' if is_log else ''}",
+        title=f"latency{', logarithmic' if is_log else ''}",
         edges_s=edges_s,
         curves=curves,
         bottom=least / 1.5 if is_log else 0.0,
         top=top * (1.5 if is_log else HEADROOM),
         is_log=is_log,
-        tick_words=lambda value: f"{value * per_s:,.6g}",
+        is_time=True,
     )

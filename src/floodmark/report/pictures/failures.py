@@ -3,17 +3,16 @@
 import math
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from floodmark.analysis.document import Judged
 from floodmark.analysis.pictured import FailureTimes
 from floodmark.report.pictures import series
-from floodmark.report.pictures.axes import AXIS_PX, PX_PER_TICK, name_time, plain_axes
+from floodmark.report.pictures.axes import AXIS_PX, count_seconds, count_up, name_time, plain_axes
 from floodmark.report.pictures.canvas import blank
 from floodmark.report.pictures.caption import Key, caption, draw_caption
 from floodmark.report.pictures.charts import HEADROOM
 from floodmark.report.pictures.colours import FAILURE
-from floodmark.report.pictures.picture import MARGIN_PX, Size
+from floodmark.report.pictures.size import MARGIN_PX, Size
 from floodmark.report.words import duration, kind_words, plural, printable
 
 HEIGHT_SHARE = 0.5
@@ -48,10 +47,8 @@ def make_failures(judged: Judged, size: Size) -> Figure | None:
         lower = [below + count for below, count in zip(lower, counts, strict=True)]
     axes.set_xlim(0, end_s)
     axes.set_ylim(0, max(1.0, series.highest([float(total) for total in lower])) * HEADROOM)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=max(4, int(width_px / PX_PER_TICK)), steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    count_up(axes, marks=4)
+    count_seconds(axes, width_px)
     name_time(axes)
     return figure
 

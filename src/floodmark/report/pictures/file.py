@@ -5,10 +5,10 @@ from pathlib import Path
 
 from floodmark.analysis.document import Judged
 from floodmark.core.errors import UsageError
-from floodmark.report.compare.pictures import OVERLAYS, Group, draw_overlay
 from floodmark.report.pictures.canvas import Make, pdf_of, png_of
 from floodmark.report.pictures.catalogue import PICTURES, draw_picture
-from floodmark.report.pictures.picture import WIDE
+from floodmark.report.pictures.overlay import OVERLAYS, Group, draw_overlay
+from floodmark.report.pictures.size import WIDE
 from floodmark.report.pictures.svg import as_file
 
 ENDINGS = (".svg", ".png", ".pdf")

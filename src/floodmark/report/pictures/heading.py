@@ -4,16 +4,16 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
 from floodmark.core.places import Place
 from floodmark.report.pictures import series
+from floodmark.report.pictures.canvas import colour_at, write_at
 from floodmark.report.pictures.colours import FILL, INK, MUTED
-from floodmark.report.pictures.picture import LINE_PX, TEXT_PX, Picture, band_words, text_width_px
+from floodmark.report.pictures.picture import Picture, band_words
+from floodmark.report.pictures.size import LINE_PX, TEXT_PX, text_width_px
 from floodmark.report.words import printable, short_words
 
 ESTIMATE_NOTE = "estimate: the run ended before these were answered"
@@ -67,23 +67,21 @@ def _legend_rows(entries: Sequence[tuple[Place, str]], width_px: float) -> list[
 
 def draw_heading(figure: Figure, picture: Picture, head: Heading, height_px: float) -> None:
     """Draws the heading at the top of a figure that is `height_px` high."""
-    width_px = picture.size.width_px
     y_px = height_px - TITLE_PX
-    _figure_text(figure, 0, y_px, _title(picture), color=INK.drawn, fontsize=TITLE_PX, fontweight="bold")
+    write_at(figure, 0, y_px, _title(picture), color=INK.drawn, fontsize=TITLE_PX, fontweight="bold")
     y_px -= 6
     for line in head.subtitle:
         y_px -= LINE_PX
-        _figure_text(figure, 0, y_px, line, color=MUTED.drawn, fontsize=TEXT_PX + 1)
+        write_at(figure, 0, y_px, line, color=MUTED.drawn, fontsize=TEXT_PX + 1)
     y_px -= 4 if head.legend else 0
     for row in head.legend:
         y_px -= LINE_PX
         for x_px, place, words in row:
-            corner, width, height = (x_px / width_px, (y_px - 1) / height_px), 10 / width_px, 10 / height_px
-            figure.add_artist(Rectangle(corner, width, height, facecolor=FILL[place], linewidth=0))
-            _figure_text(figure, x_px + 16, y_px, words, color=INK.drawn)
+            colour_at(figure, x_px, y_px, FILL[place])
+            write_at(figure, x_px + 16, y_px, words, color=INK.drawn)
     for line in head.note:
         y_px -= LINE_PX
-        _figure_text(figure, picture.right_px, y_px, line, color=MUTED.drawn, ha="right")
+        write_at(figure, picture.right_px, y_px, line, color=MUTED.drawn, ha="right")
     if head.note and picture.timeline.certain_until_s is not None:
         begin_px = picture.size.left_px + picture.frame.x_px(max(picture.timeline.certain_until_s, 0.0))
         _draw_bracket(figure, picture, begin_px, y_px - 5, height_px)
@@ -100,10 +98,3 @@ def _draw_bracket(figure: Figure, picture: Picture, begin_px: float, y_px: float
     xs = [begin_px / size.width_px] * 2 + [picture.right_px / size.width_px]
     ys = [(y_px - 4) / height_px, y_px / height_px, y_px / height_px]
     figure.add_artist(Line2D(xs, ys, color=MUTED.drawn, linewidth=0.9))
-
-
-def _figure_text(figure: Figure, x_px: float, y_px: float, words: str, **style: Any) -> None:
-    width_px, height_px = figure.get_size_inches() * 72
-    # parse_math: a dollar sign in a name is a dollar sign.
-    options: dict[str, Any] = {"fontsize": TEXT_PX, "va": "baseline", "ha": "left", **style}
-    figure.text(x_px / width_px, y_px / height_px, words, parse_math=False, **options)

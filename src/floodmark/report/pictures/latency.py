@@ -5,19 +5,18 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from floodmark.analysis.document import Judged, Percentiles
 from floodmark.analysis.pictured import LatencyCurve
 from floodmark.analysis.steady.sentence import seconds_words
 from floodmark.report.measures import TIMES, latency_rows
-from floodmark.report.pictures.axes import AXIS_PX, name_below, plain_axes, write
+from floodmark.report.pictures.axes import AXIS_PX, mark_times, name_below, plain_axes
 from floodmark.report.pictures.canvas import blank
 from floodmark.report.pictures.caption import Key, caption, draw_caption
-from floodmark.report.pictures.charts import HEADROOM, LOG_FROM, SECONDS_FROM_S
+from floodmark.report.pictures.charts import HEADROOM, LOG_FROM
 from floodmark.report.pictures.colours import INK, MUTED
 from floodmark.report.pictures.labels import spread
-from floodmark.report.pictures.picture import LINE_PX, MARGIN_PX, Size, text_width_px
+from floodmark.report.pictures.size import LINE_PX, MARGIN_PX, Size, text_width_px
 from floodmark.report.words import plural, printable
 
 TICKS = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
@@ -89,17 +88,13 @@ def scale_latency(axes: Axes, curves: Sequence[LatencyCurve], width_px: float) -
     top, least = max(known), max(min(known), 1e-6)
     # The whole decides: connections are made in no time, and would make a flat line of it.
     quickest = min([curve.times_s[0] for curve in curves if curve.name == "latency"], default=least)
-    unit, per_s = ("s", 1.0) if top >= SECONDS_FROM_S else ("ms", 1e3)
-    if top > LOG_FROM * quickest:
+    is_log = top > LOG_FROM * quickest
+    if is_log:
         axes.set_yscale("log")
         axes.set_ylim(least / 1.5, top * 2)
-        axes.yaxis.set_major_locator(LogLocator(numticks=7))
-        axes.yaxis.set_minor_locator(NullLocator())
     else:
         axes.set_ylim(0, max(top, least) * HEADROOM)
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * per_s:,.6g}"))
-    write(axes, 0.0, 1.0, f" {unit}", transform=axes.transAxes, va="top", color=MUTED.drawn)
+    mark_times(axes.yaxis, 7 if is_log else 5, is_log=is_log)
 
 
 def _name_ends(axes: Axes, curves: Sequence[LatencyCurve], height_px: float) -> None:

@@ -1,9 +1,6 @@
-"""What the waterline shows, ready to be drawn: its size, the thinned stack, the scale. Nothing is drawn here."""
+"""What the waterline shows, ready to be drawn: the thinned stack, its lines, the scale. Nothing is drawn here."""
 
 from dataclasses import dataclass, replace
-
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextToPath
 
 from floodmark.analysis.document import Judged, Timeline
 from floodmark.core.places import Place
@@ -12,34 +9,13 @@ from floodmark.report.pictures.charts import Chart, charts_of
 from floodmark.report.pictures.colours import FAILED, INK, Role
 from floodmark.report.pictures.labels import Frame
 from floodmark.report.pictures.series import Band
+from floodmark.report.pictures.size import MARGIN_PX, Size, text_width_px
+from floodmark.report.silences import load_end_s, with_silences
 from floodmark.report.words import OR_ON_THE_WAY, at_once, is_with_the_server, on_way, place_name, waiting_place
-
-TEXT_PX = 11.5
-LINE_PX = 17.0
-MARGIN_PX = 6.0
 
 HEADROOM = 1.04
 """How far the plot reaches above the highest value, so that a flat top is seen as one."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
-    """How wide the picture is and how it divides. `prefix` begins every id in it."""
-
-    prefix: str
-    width_px: float
-    left_px: float
-    plot_px: float
-    panel_px: float
-    chart_px: float
-
-    def named(self, name: str) -> "Size":
-        """The same for another picture on the same page: with ids of its own."""
-        return replace(self, prefix=self.prefix.replace(WIDE.prefix, name))
-
-
-WIDE = Size(prefix="waterline", width_px=960, left_px=56, plot_px=330, panel_px=46, chart_px=120)
-NARROW = Size(prefix="waterline-narrow", width_px=400, left_px=44, plot_px=270, panel_px=40, chart_px=100)
 
 BELOW_CHARTS = 0.6
 """Of the plot's height, where charts stand above it."""
@@ -82,24 +58,25 @@ class Picture:
 
 def prepare(judged: Judged, size: Size) -> Picture:
     """The picture of a judged run, `size` wide."""
-    timeline = judged.timeline
+    end_s = load_end_s(judged)
+    timeline = with_silences(judged.timeline, end_s)
+    judged = replace(judged, timeline=timeline)
     steps = series.thinned(timeline)
     times_s = [timeline.times_s[step] for step in steps]
     begin_s = min([0.0, *times_s[:1]])
-    end_s = max(times_s[-1] if times_s else 0.0, begin_s)
     end_s = end_s if end_s > begin_s else begin_s + 1.0
     stack = series.bands(timeline, steps)
     charts = charts_of(judged)
     levels = [] if charts else _levels(judged, steps)
-    highest = max([1.0, *(series.highest(band.upper) for band in stack), *(series.highest(it.values) for it in levels)])
     names = [level.words for level in levels] + [curve.words for chart in charts for curve in chart.curves]
     margin_px = max((text_width_px(name) for name in names), default=0.0) + 2 * MARGIN_PX
+    lines = [*(band.upper for band in stack), *(level.values for level in levels)]
     frame = Frame(
         width_px=size.width_px - size.left_px - margin_px,
         height_px=size.plot_px * (BELOW_CHARTS if charts else 1.0),
         begin_s=begin_s,
         end_s=end_s,
-        top=highest * HEADROOM,
+        top=max(1.0, *map(series.highest, lines)) * HEADROOM,
     )
     return Picture(
         judged=judged,
@@ -141,9 +118,3 @@ def band_words(picture: Picture, place: Place) -> str:
     entry = waiting_place(verdict, place)
     words = place.words if entry.peak is None else f"{place.words}: up to {entry.peak:,}"
     return words if entry.limit is None else f"{words} (limit {entry.limit:,})"
-
-
-def text_width_px(words: str) -> float:
-    """How wide the words are in the measuring font, which is wider than the fonts of a page."""
-    width, _, _ = TextToPath().get_text_width_height_descent(words, FontProperties(size=TEXT_PX), ismath=False)
-    return float(width)

@@ -10,9 +10,10 @@ from floodmark.report.pictures.axes import AXIS_PX, name_time
 from floodmark.report.pictures.canvas import blank
 from floodmark.report.pictures.caption import caption, draw_caption
 from floodmark.report.pictures.chart_drawing import draw_chart
-from floodmark.report.pictures.charts import HEADROOM, Chart, Curve, charts_of
+from floodmark.report.pictures.charts import Chart, Curve, chart_of_rates, charts_of
 from floodmark.report.pictures.colours import FAILED, INK
-from floodmark.report.pictures.picture import LINE_PX, MARGIN_PX, Size, prepare, text_width_px
+from floodmark.report.pictures.picture import prepare
+from floodmark.report.pictures.size import LINE_PX, MARGIN_PX, Size, text_width_px
 from floodmark.report.words import printable, profile_words
 
 HEIGHT_SHARE = 0.6
@@ -48,15 +49,7 @@ def rate_chart(judged: Judged) -> Chart | None:
     curves = [Curve(words=f"answered {timeline.answered[-1]:,}", colour=INK, values=answered)]
     if any(failed):
         curves.append(Curve(words=f"failed {timeline.failed[-1]:,}", colour=FAILED, values=failed))
-    return Chart(
-        title="requests per second",
-        edges_s=edges_s,
-        curves=tuple(curves),
-        bottom=0.0,
-        top=max(1.0, *(value for curve in curves for value in curve.values)) * HEADROOM,
-        is_log=False,
-        tick_words=lambda value: f"{value:,.6g}",
-    )
+    return chart_of_rates(edges_s, curves)
 
 
 def _edges(end_s: float) -> tuple[float, ...]:

@@ -2,19 +2,18 @@
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from floodmark.analysis.document import Judged, Percentiles
 from floodmark.analysis.steady.sentence import seconds_words
 from floodmark.core.places import Place
 from floodmark.report.measures import latency_rows
-from floodmark.report.pictures.axes import AXIS_PX, name_below, plain_axes, write
+from floodmark.report.pictures.axes import AXIS_PX, mark_times, name_below, plain_axes, write
 from floodmark.report.pictures.canvas import blank
 from floodmark.report.pictures.caption import Key, caption, draw_caption
 from floodmark.report.pictures.charts import HEADROOM, LOG_FROM
 from floodmark.report.pictures.colours import FILL, GRID, INK, MUTED, PAPER
-from floodmark.report.pictures.picture import Size, text_width_px
-from floodmark.report.words import duration, printable
+from floodmark.report.pictures.size import Size, text_width_px
+from floodmark.report.words import printable
 
 ROW_PX = 54.0
 BAR_PX = 12.0
@@ -54,21 +53,13 @@ def make_split(judged: Judged, size: Size) -> Figure | None:
 
 def _scale(axes: Axes, rows: list[Percentiles], width_px: float) -> None:
     top, least = max(times.max_s for times in rows), max(min(times.p50_s for times in rows), 1e-6)
-    if top > LOG_FROM * least:
+    is_log = top > LOG_FROM * least
+    if is_log:
         axes.set_xscale("log")
         axes.set_xlim(least / 2, top * 1.6)
-        axes.xaxis.set_major_locator(LogLocator(numticks=max(3, int(width_px / 70))))
-        axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.set_xlim(0, max(top, least) * HEADROOM)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=max(3, int(width_px / 90)), steps=[1, 2, 5, 10]))
-    # Behind the scale: setting that sets a formatter, too.
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick_words(value)))
-
-
-def _tick_words(value: float) -> str:
-    """``10 us``, ``1 ms``, ``0.5 s``."""
-    return f"{value * 1e6:,.6g} us" if 0 < value < 1e-3 else duration(value)  # noqa: PLR2004 a millisecond
+    mark_times(axes.xaxis, max(3, int(width_px / (70 if is_log else 90))), is_log=is_log)
 
 
 def _draw_row(axes: Axes, number: int, name: str, times: Percentiles, size_px: tuple[float, float]) -> None:

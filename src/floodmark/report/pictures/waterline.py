@@ -1,4 +1,4 @@
-"""The waterline: how many requests were in each place over time, as one SVG. It judges nothing."""
+"""The waterline: how many requests were in each place over time. It judges nothing."""
 
 import dataclasses
 import math
@@ -10,25 +10,15 @@ from floodmark.analysis.document import Judged
 from floodmark.core.places import Place
 from floodmark.report.pictures import series
 from floodmark.report.pictures.axes import AXIS_PX, entitle, make_axes, name_time, write
-from floodmark.report.pictures.canvas import blank, svg_of
+from floodmark.report.pictures.canvas import blank
 from floodmark.report.pictures.chart_drawing import draw_chart
 from floodmark.report.pictures.colours import ESTIMATE, FILL, GAP, GRID, INK, INK_ON, MUTED, PAPER
 from floodmark.report.pictures.heading import draw_heading, heading
 from floodmark.report.pictures.labels import Spot, place_label, spread
-from floodmark.report.pictures.picture import (
-    LINE_PX,
-    MARGIN_PX,
-    TEXT_PX,
-    WIDE,
-    Picture,
-    Size,
-    band_words,
-    prepare,
-    text_width_px,
-)
+from floodmark.report.pictures.picture import Picture, band_words, prepare
 from floodmark.report.pictures.series import Band
-from floodmark.report.pictures.svg import for_page
-from floodmark.report.words import printable, short_words, waiting_place
+from floodmark.report.pictures.size import LINE_PX, MARGIN_PX, TEXT_PX, Size, text_width_px
+from floodmark.report.words import waiting_place
 
 LABEL_PAD_PX = 8.0
 PANEL_GAP_PX = 6.0
@@ -37,19 +27,8 @@ SEPARATOR_FROM_PX = 3.0
 """Bands lower than this keep all their height: a line between them would hide them."""
 
 
-def draw_waterline(judged: Judged, *, size: Size = WIDE) -> str:
-    """The picture as an SVG element: the same text for the same run, fit for a page in any colour scheme."""
-    document = judged.document
-    return for_page(
-        svg_of(lambda: make_waterline(judged, size)),
-        prefix=size.prefix,
-        title=f"Where the requests were over time: {printable(document.target)}",
-        description=printable(f"{document.verdict.sentence} In the picture: {short_words(document)}."),
-    )
-
-
 def make_waterline(judged: Judged, size: Size) -> Figure:
-    """The picture on a sheet, to be made by `floodmark.report.pictures.canvas`."""
+    """The picture on a sheet: every run has something to show in it."""
     picture = prepare(judged, size)
     panels = _panels(picture)
     spots = _spots(picture)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from floodmark.core.asked_file import write_file
 from floodmark.core.errors import UsageError
 from floodmark.core.run_folder import WATERLINE
 from floodmark.core.suite import SuiteRecord, SuiteTable
@@ -12,14 +13,6 @@ def write_page(record: SuiteRecord, suite: Path, page: Path) -> None:
     """Writes the page, and its pictures into a folder of its name. Raises `UsageError` where that cannot be done."""
     pictures = _pictures(record, suite, page)
     write_file("--markdown", page, suite_page(record, pictures))
-
-
-def write_file(flag: str, path: Path, text: str) -> None:
-    """Writes what an option asked for. Raises `UsageError` that names it."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{flag} {path}: cannot be written: {error.strerror}") from None
 
 
 def _pictures(record: SuiteRecord, suite: Path, page: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from rich.text import Text
 from floodmark.analysis.suite import says_something, unlike_expected
 from floodmark.core.run_folder import RunStatus
 from floodmark.core.suite import RowState, SuiteRecord, SuiteRow, SuiteTable
+from floodmark.report.printing import INDENT, columns, print_trimmed
 from floodmark.report.suite.words import (
     NOTHING,
     TITLES,
@@ -34,9 +35,8 @@ from floodmark.report.suite.words import (
     share_words,
     time_words,
 )
-from floodmark.report.words import printable
+from floodmark.report.words import plural, printable
 
-INDENT = (0, 0, 0, 2)
 NARROW_CELLS = 100
 """Below this words are short."""
 
@@ -52,14 +52,7 @@ class Maker(Protocol):
 
 def print_suite(record: SuiteRecord, console: Console, *, folder: str) -> None:
     """Prints the tables: what was found beside what was published, then what is not as it should be."""
-    if console.is_terminal:
-        _print_all(record, console, folder)
-        return
-    with console.capture() as captured:
-        _print_all(record, console, folder)
-    # Tables fill their cells with spaces, which a file need not keep.
-    plain = "\n".join(line.rstrip() for line in captured.get().splitlines())
-    console.print(Text(plain), soft_wrap=True)
+    print_trimmed(console, lambda: _print_all(record, console, folder))
 
 
 def _print_all(record: SuiteRecord, console: Console, folder: str) -> None:
@@ -98,7 +91,7 @@ def summary_words(record: SuiteRecord) -> str:
         "not yet": sum(row.state is RowState.PENDING for row in record.rows),
     }
     listed = ", ".join(f"{number} {words}" for words, number in counts.items() if number)
-    return f"{len(record.rows)} run{'s' * (len(record.rows) != 1)}: {listed}."
+    return f"{plural(len(record.rows), 'run')}: {listed}."
 
 
 def _end_words(record: SuiteRecord) -> str:
@@ -110,7 +103,7 @@ def _end_words(record: SuiteRecord) -> str:
 
 
 def _concurrency(rows: list[SuiteRow], name_cells: int, *, short: bool) -> Table:
-    table = _columns("row", "target", "ours>", "study>", "ratio>", "run by", "line/limit>")
+    table = columns("row", "target", "ours>", "study>", "ratio>", "run by", "line/limit>")
     for row in rows:
         table.add_row(
             ids_words(row),
@@ -126,7 +119,7 @@ def _concurrency(rows: list[SuiteRow], name_cells: int, *, short: bool) -> Table
 
 
 def _throughput(rows: list[SuiteRow], name_cells: int, *, short: bool) -> Table:  # noqa: ARG001 - as the other
-    table = _columns("row", "target", "ours>", "study>", "ratio>", "mean>", "max>", "failed>")
+    table = columns("row", "target", "ours>", "study>", "ratio>", "mean>", "max>", "failed>")
     for row in rows:
         found = row.found
         table.add_row(
@@ -170,20 +163,6 @@ def _short(row: SuiteRow) -> str:
 
 def _style(row: SuiteRow) -> str:
     return "red" if note(row) else ""
-
-
-def _columns(*names: str) -> Table:
-    """A name that ends in ``>`` is a column of numbers."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name in names:
-        is_number = name.endswith(">")
-        table.add_column(
-            name.rstrip(">"),
-            justify="right" if is_number else "left",
-            no_wrap=is_number,
-            overflow="fold",
-        )
-    return table
 
 
 def _named(pairs: list[tuple[str, str]]) -> Table:

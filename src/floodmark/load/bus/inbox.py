@@ -1,4 +1,4 @@
-"""Custom messages from workers and agents, taken off Locust's listener at once; what they mean is the conductor's.
+"""Custom messages from workers and agents, taken off Locust's listener at once; what they mean is their reader's.
 
 A handler that works in Locust's listener delays heartbeats, and one that raises there is only logged: so it stamps the
 time, queues and returns.

@@ -8,29 +8,32 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from burst_cases import failing_burst, judged_burst
+from drawn_words import SVG, words_in
 from judged_cases import CASES, fastapi_sync
 from steady_cases import arrivals, closed
 
 from floodmark.analysis.pictured import FailureTimes
+from floodmark.analysis.steady.sentence import seconds_words
 from floodmark.core.outcomes import Outcome
+from floodmark.report.pictures.axes import mark_words
 from floodmark.report.pictures.canvas import png_of
 from floodmark.report.pictures.catalogue import PICTURES, draw_picture
 from floodmark.report.pictures.colours import FAILURE, ROLES
 from floodmark.report.pictures.failures import coarser
 from floodmark.report.pictures.latency import place_of, share_words
-from floodmark.report.pictures.picture import NARROW, WIDE
 from floodmark.report.pictures.rate import rate_chart
+from floodmark.report.pictures.size import NARROW, WIDE
 
-SVG = "{http://www.w3.org/2000/svg}"
+NOTHING_TO_SHOW = {
+    *((case, "failures") for case in ("burst-thresholds", "closed", "no-agent", "three")),
+    *((case, name) for case in ("no-agent", "three") for name in ("latency", "split")),
+}
+"""Where nothing failed, and where the case has no times."""
 
 
 @functools.cache
 def drawn(case, name, size):
     return draw_picture(name, CASES[case](), size=size)
-
-
-def words_in(svg):
-    return ["".join(text.itertext()) for text in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314  our own
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -39,7 +42,8 @@ def words_in(svg):
 def test_a_picture_is_well_formed_named_and_follows_the_pages_colours(case, name, size):
     judged = CASES[case]()
     svg = drawn(case, name, size)
-    if svg is None:
+    assert (svg is None) == ((case, name) in NOTHING_TO_SHOW)
+    if (case, name) in NOTHING_TO_SHOW:
         return
     prefix = size.named(name).prefix
     root = ET.fromstring(svg)  # noqa: S314  our own
@@ -86,6 +90,22 @@ def test_the_curve_has_the_tables_own_figures_and_names_its_lines():
     assert {"5.01 s", "10 s"} <= set(words)
     words = words_in(drawn("burst-failures", "latency", WIDE))
     assert {"to the last byte", "to the first byte", "connecting alone"} <= set(words)
+
+
+@pytest.mark.parametrize("case", ["burst-failures", "burst-thresholds", "closed", "arrivals"])
+def test_every_time_along_a_percentile_curve_has_its_unit(case):
+    words = words_in(drawn(case, "latency", WIDE))
+    assert [text for text in words if re.fullmatch(r"[\d.,]+", text) and text != "0"] == []
+    assert sum(bool(re.fullmatch(r"[\d.,]+ (s|ms|us)", text)) for text in words) >= 4
+
+
+@pytest.mark.parametrize(
+    ("time_s", "words"),
+    [(0.0, "0"), (1e-5, "10 us"), (1e-3, "1 ms"), (0.25, "250 ms"), (1.0, "1 s"), (1.5, "1.5 s"), (1000, "1,000 s")],
+)
+def test_a_mark_on_a_scale_of_times_has_the_unit_of_the_figures_beside_it(time_s, words):
+    assert mark_words(time_s) == words
+    assert words == "0" or seconds_words(time_s).split()[1] == words.split()[1]
 
 
 def test_no_share_is_named_that_so_few_answers_cannot_tell():

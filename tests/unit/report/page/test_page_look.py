@@ -5,10 +5,10 @@ import itertools
 import re
 
 import pytest
+from colour_vision import contrast
 from judged_builder import manifest_for
 from judged_cases import CASES
 from lxml import html as lxml_html
-from test_waterline import contrast
 
 from floodmark.report.page.html import render_html
 from floodmark.report.pictures.colours import BAD_PAPER, FAILED, FAILURE, GOOD, INK, MUTED, PAPER, PRINTED, ROLES, SOFT

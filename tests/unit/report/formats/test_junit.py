@@ -12,7 +12,7 @@ from lxml import etree
 from floodmark.analysis.document import Check, ThresholdResult, Validity
 from floodmark.report.formats.junit import not_run, to_junit
 
-SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parents[2] / "fixtures" / "junit" / "junit.xsd"))
+SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parents[3] / "fixtures" / "junit" / "junit.xsd"))
 NASTY = "]]> <x a='1'> & \x00 \x1b[31m \ufffe \ud800 \"quoted\"\nand a line"
 
 

@@ -1,6 +1,7 @@
 """`--export` of `floodmark report`: files, refusals, what CI asks for by itself, and what is left of a failure."""
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from xml.etree import ElementTree as ET
@@ -8,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from export_cases import burst_recording, judged, kept
 from judged_builder import manifest_for
+from markdown_it import MarkdownIt
 from simulated import Server, Simulation
 from steady_cases import search_manifest
 
@@ -129,6 +131,35 @@ def test_githubs_summary_is_appended_to_without_being_asked(said, run, tmp_path,
     assert "### Where the requests were" in text
 
 
+def test_githubs_summary_says_why_a_run_has_no_verdict(said, run, tmp_path, monkeypatch):
+    summary = tmp_path / "summary"
+    summary.write_text("what was there\n")
+    monkeypatch.setenv(STEP_SUMMARY, str(summary))
+    (run / "run.json").unlink()
+    code, _, err = said("report", run)
+    assert code == 1
+    assert as_read(summary) == ["what was there", "run: no verdict", err.strip().removeprefix("floodmark: ")]
+
+
+def test_the_summary_of_an_interrupted_run_is_left_to_its_verdict(tmp_path, monkeypatch):
+    summary = tmp_path / "summary"
+    monkeypatch.setenv(STEP_SUMMARY, str(summary))
+    for error, is_told in ((KeyboardInterrupt(), False), (ZeroDivisionError("no server"), True)):
+        with pytest.raises(type(error)), failure_handed_over("server", Outputs()):
+            raise error
+        assert summary.exists() == is_told
+    assert as_read(summary) == ["server: no verdict", "ZeroDivisionError('no server')"]
+
+
+def as_read(page):
+    """The texts of a page of Markdown, as its reader sees them."""
+    return [
+        "".join(child.content for child in token.children)
+        for token in MarkdownIt().parse(page.read_text())
+        if token.type == "inline"
+    ]
+
+
 def test_what_cannot_be_written_after_all_is_told_and_the_rest_is_written(said, run, tmp_path, monkeypatch):
     monkeypatch.setenv(STEP_SUMMARY, "/dev/null/summary")
     code, out, err = said("report", run, *exports("prometheus:/dev/full", "junit.xml"))
@@ -138,6 +169,21 @@ def test_what_cannot_be_written_after_all_is_told_and_the_rest_is_written(said, 
         "floodmark: --export prometheus:/dev/full: cannot be written: No space left on device",
     ]
     assert (tmp_path / "junit.xml").exists()
+
+
+def test_what_goes_to_a_closed_stdout_goes_into_no_other_file(run, tmp_path):
+    """`Path` opens the run's files one after another: the first would get the number that stdout had."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    program = (
+        "import sys; from floodmark.cli import main, run; held = []; judged = run.build_report\n"
+        f"run.build_report = lambda *of: held.append(open({str(victim)!r}, 'r+')) or judged(*of)\n"
+        f"sys.argv = ['floodmark', 'report', {str(run)!r}, '--export', 'junit:/dev/stdout']; main.main()"
+    )
+    command = ["sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, program]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert victim.read_text() == "precious"
 
 
 def test_a_summary_that_cannot_be_written_is_no_reason_to_fail(tmp_path):
@@ -191,10 +237,13 @@ def test_whatever_keeps_a_run_from_its_verdict_junit_has_an_error(tmp_path, bug)
     assert error_in(tmp_path / "junit.xml") == repr(bug)
 
 
-def test_locusts_master_has_the_junit_files_say_that_there_is_no_verdict(tmp_path):
+def test_locusts_master_has_junit_and_the_summary_say_that_there_is_no_verdict(tmp_path, monkeypatch):
     no_verdict(["http://127.0.0.1:1", "the agent never came", "junit:results", "metrics.csv"])
     assert error_in(tmp_path / "results") == "the agent never came"
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
+    monkeypatch.setenv(STEP_SUMMARY, str(tmp_path / "summary"))
+    no_verdict(["http://127.0.0.1:1", "the agent never came"])
+    assert as_read(tmp_path / "summary") == ["http://127.0.0.1:1: no verdict", "the agent never came"]
 
 
 def test_the_schema_is_printed(said):

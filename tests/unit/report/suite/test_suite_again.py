@@ -5,32 +5,22 @@ import json
 from dataclasses import replace
 
 import pytest
+from export_cases import kept
 from rich.console import Console
 from simulated import Server, Simulation
+from suite_found import FOUND_FOUR
 
 from floodmark.core.command_line import CommandLine
 from floodmark.core.profile import BurstProfile
 from floodmark.core.recognise import RecogniseSpec
-from floodmark.core.run_folder import CLOCKS, SAMPLES, WORKERS, RunFolder
-from floodmark.core.suite import RowState, SuiteAsked, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
+from floodmark.core.run_folder import RunFolder
+from floodmark.core.suite import RowState, SuiteAsked, SuiteRecord, SuiteRow, SuiteTable
 from floodmark.core.target import ExpectSpec, StartSpec, TargetSpec
 from floodmark.report.suite.again import judged_again
 from floodmark.report.suite.files import write_page
 from floodmark.report.suite.live import JudgingView
 
-OLD = SuiteFound(
-    sentence="as it was found",
-    invalid=(),
-    planned=50,
-    answered=50,
-    ceiling=4,
-    peak=4,
-    unit=None,
-    reused=None,
-    processes=None,
-    lines=(),
-    failures={},
-)
+OLD = replace(FOUND_FOUR, sentence="as it was found", planned=50, answered=50)
 ROW = SuiteRow(
     table=SuiteTable.CONCURRENCY,
     target="ape",
@@ -46,16 +36,6 @@ def recording():
     return Simulation(server=Server(slots=10), requests=50, hold_s=2.0).record()
 
 
-def write(path, recording):
-    folder = RunFolder(path)
-    folder.create()
-    folder.write_manifest(recording.manifest)
-    folder.append_hits(list(recording.hits))
-    for name, records in ((SAMPLES, recording.samples), (WORKERS, recording.workers), (CLOCKS, recording.clocks)):
-        folder.append(name, list(records))
-    folder.close()
-
-
 def judged(rows, suite):
     told, warned = [], []
     found = judged_again(rows, suite, (), tell=lambda *numbers: told.append(numbers), warn=warned.append)
@@ -63,7 +43,7 @@ def judged(rows, suite):
 
 
 def test_a_row_is_judged_again_and_its_report_and_picture_are_made_again(tmp_path, recording):
-    write(tmp_path / "a-ape", recording)
+    kept(recording, RunFolder(tmp_path / "a-ape"))
     for name in ("verdict.json", "report.html", "waterline.svg"):
         (tmp_path / "a-ape" / name).write_text("old")
     (row,), told, warned = judged([ROW], tmp_path)
@@ -79,7 +59,7 @@ def test_a_row_is_judged_again_and_its_report_and_picture_are_made_again(tmp_pat
 def test_a_server_that_is_known_is_recognised(tmp_path, recording):
     line = CommandLine(words="gunicorn -w 3 app:app", pids=(1,))
     manifest = replace(recording.manifest, commands=(line,), expect=ExpectSpec())
-    write(tmp_path / "a-ape", replace(recording, manifest=manifest))
+    kept(replace(recording, manifest=manifest), RunFolder(tmp_path / "a-ape"))
     recognise = RecogniseSpec(server="the green unicorn", command=("gunicorn ",))
     known = TargetSpec(name="g", summary="", start=StartSpec(command=("x",)), recognise=recognise)
     judged_again([ROW], tmp_path, [known], tell=lambda *_: None, warn=pytest.fail)
@@ -98,8 +78,8 @@ def test_a_server_that_is_known_is_recognised(tmp_path, recording):
     ],
 )
 def test_a_spoiled_folder_leaves_its_row_as_it_was_found_and_the_others_are_judged(tmp_path, recording, name, spoiled):
-    write(tmp_path / "a-ape", recording)
-    write(tmp_path / "a-bee", recording)
+    kept(recording, RunFolder(tmp_path / "a-ape"))
+    kept(recording, RunFolder(tmp_path / "a-bee"))
     assert (tmp_path / "a-ape" / name).exists()
     (tmp_path / "a-ape" / name).write_bytes(spoiled)
     ape, bee = judged([ROW, replace(ROW, target="bee", folder="a-bee")], tmp_path)[0]

@@ -18,11 +18,11 @@ from floodmark.analysis.document import Percentiles
 from floodmark.analysis.latency_curve import curve_of
 from floodmark.core.codec import to_plain
 from floodmark.report.compare.html import render_compare
-from floodmark.report.compare.pictures import OVERLAYS, Group, draw_overlay
 from floodmark.report.compare.terminal import print_compare
 from floodmark.report.compare.words import sections_of, values_words
 from floodmark.report.formats.schema import Schema, to_schema
 from floodmark.report.pictures.file import picture_of_run, picture_of_runs
+from floodmark.report.pictures.overlay import OVERLAYS, Group, draw_overlay
 
 SIGNATURES = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
 

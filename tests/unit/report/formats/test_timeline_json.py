@@ -19,7 +19,7 @@ from floodmark.core.profile import ClosedProfile
 from floodmark.report.formats.timeline_json import curves_of, to_timeline_json
 from floodmark.report.pictures.colours import ESTIMATE, FILL
 
-WEB = Path(__file__).parents[3] / "src/floodmark/load/web/static"
+WEB = Path(__file__).parents[4] / "src/floodmark/load/web/static"
 MOST_BYTES = 120_000
 
 

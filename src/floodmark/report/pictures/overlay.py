@@ -5,17 +5,16 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from floodmark.analysis.document import Judged
 from floodmark.analysis.pictured import LatencyCurve
 from floodmark.core.places import Place
 from floodmark.report.pictures import series
-from floodmark.report.pictures.axes import AXIS_PX, PX_PER_TICK, name_below, name_time, plain_axes
+from floodmark.report.pictures.axes import AXIS_PX, count_seconds, count_up, name_below, name_time, plain_axes
 from floodmark.report.pictures.canvas import blank, svg_of
 from floodmark.report.pictures.caption import Key, caption, draw_caption
 from floodmark.report.pictures.latency import place_of, scale_latency
-from floodmark.report.pictures.picture import MARGIN_PX, NARROW, WIDE, Size
+from floodmark.report.pictures.size import MARGIN_PX, NARROW, WIDE, Size
 from floodmark.report.pictures.svg import for_page
 from floodmark.report.words import plural, printable
 
@@ -42,6 +41,10 @@ class Group:
     runs: tuple[Judged, ...]
 
 
+TITLES = {"latency": "How long an answer took, by percentile", "at-once": "In service over time"}
+"""By the name that a command line has for a picture."""
+
+
 def side_colour(index: int) -> str:
     """A side's colour, by its place."""
     return COLOURS[index % len(COLOURS)]
@@ -62,7 +65,7 @@ def make_latencies(groups: Sequence[Group], size: Size) -> Figure | None:
     ]
     if not found:
         return None
-    head = caption(size.width_px, "How long an answer took, by percentile", _words(groups), _keys(groups))
+    head = caption(size.width_px, TITLES["latency"], _words(groups), _keys(groups))
     figure, axes, width_px = _sheet(head.height_px, size)
     draw_caption(figure, head)
     scale_latency(axes, [curve for _, curve in found], width_px)
@@ -77,16 +80,14 @@ def make_at_once(groups: Sequence[Group], size: Size) -> Figure | None:
     runs = [run for group in groups for run in group.runs]
     if not any(run.timeline.times_s for run in runs):
         return None
-    head = caption(size.width_px, "In service over time", _words(groups), _keys(groups))
+    head = caption(size.width_px, TITLES["at-once"], _words(groups), _keys(groups))
     figure, axes, width_px = _sheet(head.height_px, size)
     draw_caption(figure, head)
     top = max(series.highest(_in_service(run)) for run in runs)
     axes.set_xlim(0, max(max(run.timeline.times_s, default=0.0) for run in runs) or 1.0)
     axes.set_ylim(0, max(1.0, top) * HEADROOM)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=max(4, int(width_px / PX_PER_TICK)), steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    count_up(axes)
+    count_seconds(axes, width_px)
     for index, group in enumerate(groups):
         for run in group.runs[:MOST_RUNS]:
             steps = series.thinned(run.timeline) if run.timeline.times_s else []
@@ -101,7 +102,7 @@ OVERLAYS: dict[str, Callable[[Sequence[Group], Size], Figure | None]] = {
     "latency": make_latencies,
     "at-once": make_at_once,
 }
-"""The pictures of several runs, by the name that a command line has for them."""
+"""The pictures of several runs, by the names of `TITLES`."""
 
 
 def draw_overlay(name: str, groups: Sequence[Group], *, size: Size = WIDE) -> str | None:
@@ -110,8 +111,7 @@ def draw_overlay(name: str, groups: Sequence[Group], *, size: Size = WIDE) -> st
     drawing = svg_of(lambda: OVERLAYS[name](groups, named))
     if drawing is None:
         return None
-    title = {"latency": "How long an answer took, by percentile", "at-once": "In service over time"}[name]
-    return for_page(drawing, prefix=named.prefix, title=title, description=printable(_words(groups)))
+    return for_page(drawing, prefix=named.prefix, title=TITLES[name], description=printable(_words(groups)))
 
 
 def draw_both(name: str, groups: Sequence[Group]) -> tuple[str, str] | None:

@@ -2,23 +2,17 @@
 
 import math
 from dataclasses import replace
-from xml.etree import ElementTree as ET
 
 import pytest
+from drawn_words import words_in
 from judged_cases import fastapi_sync
 from steady_cases import arrivals, closed, closed_unknown_service
 
 from floodmark.analysis.document import SecondPoint
+from floodmark.report.pictures.catalogue import draw_waterline
 from floodmark.report.pictures.charts import charts_of
-from floodmark.report.pictures.picture import NARROW, WIDE
 from floodmark.report.pictures.series import COLUMNS
-from floodmark.report.pictures.waterline import draw_waterline
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def words_in(svg):
-    return ["".join(text.itertext()) for text in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314  our own
+from floodmark.report.pictures.size import NARROW, WIDE
 
 
 def point(second, **changes):
@@ -45,7 +39,7 @@ def with_seconds(judged, seconds):
 def test_rates_latency_and_places_stand_on_one_time_axis(size):
     words = words_in(draw_waterline(arrivals(), size=size))
     assert {"requests per second", "requests in flight, by place", "seconds since release"} <= set(words)
-    assert "latency, ms" in words
+    assert "latency" in words
     assert {"planned 500/s", "answered 354/s", "failed 480", "half 782 ms", "99 % 1.1 s", "max 1.1 s"} <= set(words)
     assert words.count("seconds since release") == 1
     assert [text for text in words if text.startswith("answered")] == ["answered 354/s"]
@@ -83,8 +77,9 @@ def test_those_on_their_way_are_named_in_the_picture_where_they_are_many():
 
 def test_a_last_second_of_an_instant_makes_no_spike_in_the_rate():
     judged = with_seconds(closed(), [point(0), point(1), point(2, answered=3)])
-    cut = replace(judged, timeline=replace(judged.timeline, times_s=(0.0, 2.01)))
-    rates, _ = charts_of(cut)
+    throughput = replace(judged.document.throughput, duration_s=2.01)
+    document = replace(judged.document, throughput=throughput)
+    rates, _ = charts_of(replace(judged, document=document, timeline=replace(judged.timeline, times_s=(0.0, 2.01))))
     assert rates.curves[0].values == (10.0, 10.0)
 
 
@@ -92,9 +87,9 @@ def test_times_far_apart_are_drawn_on_a_logarithmic_scale_and_said_to_be():
     far = with_seconds(closed(), [point(0, p50_s=0.001), point(1, max_s=12.0)])
     _, latency = charts_of(far)
     assert latency.is_log
-    assert latency.title == "latency, s, logarithmic"
+    assert latency.title == "latency, logarithmic"
     assert 0 <= latency.height_share(0.001) < latency.height_share(0.1) < latency.height_share(12.0) <= 1
-    draw_waterline(far)
+    assert {"1 ms", "100 ms", "10 s"} <= set(words_in(draw_waterline(far)))
 
 
 def test_a_long_load_is_drawn_in_columns_of_which_the_worst_second_counts():
@@ -110,3 +105,20 @@ def test_a_second_without_an_answer_leaves_a_gap():
     _, latency = charts_of(with_seconds(closed(), [point(0), silent, point(2)]))
     assert math.isnan(latency.curves[0].values[1])
     draw_waterline(with_seconds(closed(), [point(0), silent, point(2)]))
+
+
+def test_where_the_agent_was_lost_the_picture_goes_on_to_the_loads_end():
+    whole = closed()
+    lost = replace(whole, timeline=until(whole.timeline, 2.0))
+    assert charts_of(lost) == charts_of(whole)
+    words = words_in(draw_waterline(lost))
+    assert words.count("not seen") == 1
+    assert "6" in words
+    assert "not seen" not in words_in(draw_waterline(whole))
+
+
+def until(timeline, end_s):
+    number = sum(at_s < end_s for at_s in timeline.times_s)
+    series = ("times_s", "answered", "failed", "unsent", "processes", "threads", "open_files", "rss_bytes")
+    places = {place: values[:number] for place, values in timeline.places.items()}
+    return replace(timeline, places=places, **{name: getattr(timeline, name)[:number] for name in series})

@@ -6,21 +6,22 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from suite_found import FOUND_FOUR
 
 from floodmark.core.profile import BurstProfile, ClosedProfile
 from floodmark.core.published import PublishedCeiling, PublishedRate
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.run_folder import RunStatus
 from floodmark.core.suite import (
     FoundLine,
     FoundMemory,
     RowState,
     SuiteAsked,
-    SuiteFound,
     SuiteRecord,
     SuiteRow,
     SuiteTable,
 )
-from floodmark.core.target import ExpectSpec, RequestSpec
+from floodmark.core.target import ExpectSpec
 from floodmark.report.live.run import LiveState
 from floodmark.report.suite.live import SuiteLive, left_words, plan_words
 from floodmark.report.suite.page import suite_page
@@ -37,9 +38,9 @@ from floodmark.report.suite.words import (
 )
 
 LONGEST_NAME = "fastapi-uvicorn-async-limit-concurrency-100"
-FOUND = SuiteFound(
+FOUND = replace(
+    FOUND_FOUR,
     sentence="It handles 10 requests at once.",
-    invalid=(),
     planned=1_000,
     answered=30,
     ceiling=10,
@@ -48,7 +49,6 @@ FOUND = SuiteFound(
     reused=False,
     processes=20,
     lines=(FoundLine(outer=True, depth_peak=129, limit=128), FoundLine(outer=False, depth_peak=101, limit=100)),
-    failures={},
 )
 MEMORY = FoundMemory(
     before_bytes=38_500_000, peak_bytes=70_000_000, running_bytes=32_500, waiting_bytes=None, shared=False
