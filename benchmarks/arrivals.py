@@ -27,8 +27,8 @@ from floodmark.core.address import Address
 from floodmark.core.messages import SECONDS, LoadOrder
 from floodmark.core.outcomes import Outcome
 from floodmark.core.profile import ArrivalsProfile
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.second import HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS
-from floodmark.core.target import RequestSpec
 
 BAR_MS = 2.0
 """The 99th percentile of lateness must not be above it."""

@@ -32,7 +32,7 @@ from floodmark.core.address import Address
 from floodmark.core.messages import LoadOrder
 from floodmark.core.outcomes import Outcome
 from floodmark.core.profile import ClosedProfile
-from floodmark.core.target import RequestSpec
+from floodmark.core.request_spec import RequestSpec
 
 BAR = 0.8
 """The engine must make at least this many times wrk's requests per second."""

@@ -42,7 +42,7 @@ def hold_a_burst(environment: Any, url: str, count: int) -> None:
     from floodmark.core.address import parse_url  # noqa: PLC0415 - a patched process is what this one is to be first
     from floodmark.core.messages import LoadOrder  # noqa: PLC0415 - the same
     from floodmark.core.profile import BurstProfile  # noqa: PLC0415 - the same
-    from floodmark.core.target import RequestSpec  # noqa: PLC0415 - the same
+    from floodmark.core.request_spec import RequestSpec  # noqa: PLC0415 - the same
 
     order = LoadOrder(
         worker="bench",

@@ -1,4 +1,4 @@
-"""What a connect costs by how many of the source ports are in use: by the kernel's own choice, and from a range of them.
+"""What a connect costs by how many source ports are in use: by the kernel's own choice, and from a range of them.
 
     sudo python benchmarks/source_ports.py
 

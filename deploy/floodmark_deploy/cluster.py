@@ -9,7 +9,7 @@ from floodmark.core.asked import DEFAULTS, FLAGS
 from floodmark.core.errors import UsageError
 from floodmark.core.goals import Goals
 from floodmark.core.profile import Profile, SearchProfile
-from floodmark.core.target import RequestSpec
+from floodmark.core.request_spec import RequestSpec
 from floodmark_deploy.shell import Command
 from floodmark_deploy.zoo import roots
 

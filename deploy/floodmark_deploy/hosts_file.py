@@ -66,7 +66,7 @@ class ClusterSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostSpec:
-    """One host. `name` is what ssh is told; `address` is where the others reach it, by default the same."""
+    """One host. `name` is what ssh is told; `address` is where the others reach it, by default the host in `name`."""
 
     name: str
     roles: tuple[HostRole, ...]
@@ -85,7 +85,7 @@ class HostSpec:
     @property
     def reached_at(self) -> str:
         """Where master, workers and targets find it."""
-        return self.address or self.name
+        return self.address or name_parts(self.name)[1]
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -132,6 +132,13 @@ class HostsFile:
     def keys_folder(self) -> Path | None:
         """Where the bus's keys are, or None."""
         return Path(self.folder, Path(self.cluster.keys).expanduser()) if self.cluster.keys else None
+
+
+def name_parts(name: str) -> tuple[str, str, str]:
+    """User, host and port in what ssh is told, as in ``me@web:2222``; user and port are empty where it does not say."""
+    user, _, bare = name.rpartition("@")
+    host, _, port = bare.partition(":") if bare.count(":") == 1 else (bare, "", "")
+    return user, host, port
 
 
 def read_hosts(path: Path) -> HostsFile:

@@ -10,7 +10,7 @@ from typing import Self
 from floodmark.core.errors import LabError
 
 LOCK_TIMEOUT_S = 300.0
-"""Longer than another `up` takes that makes the tree."""
+"""Longer than another `up` takes, but for one that makes the tree over a slow line: nobody waits for that unasked."""
 
 LOCK_PAUSE_S = 0.2
 
@@ -77,7 +77,7 @@ def _wait(true: Callable[[], bool], where: str, clock: Callable[[], float], slee
     deadline_s = clock() + LOCK_TIMEOUT_S
     while not true():
         if clock() > deadline_s:
-            raise LabError(f"another floodmark lab command has been at work {where} for minutes")
+            raise LabError(f"another floodmark lab command has been at work {where} for minutes: try again after it")
         sleep(LOCK_PAUSE_S)
 
 

@@ -5,7 +5,7 @@ import re
 from http import HTTPStatus
 
 from floodmark.core.address import Address
-from floodmark.core.target import RequestSpec
+from floodmark.core.request_spec import RequestSpec
 
 READ_BYTES = 65_536
 """How much of an answer is read: the expected text stands near its beginning."""

@@ -1,9 +1,6 @@
 """A cluster that lives for a while on hosts over SSH: brought up, looked at, taken away. All hosts at once."""
 
-import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -11,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from floodmark.core.errors import ClusterError, FloodmarkError
+from floodmark.core.errors import ClusterError, FloodmarkError, UsageError
 from floodmark_deploy.cluster_shape import ClusterShape, shape_of
 from floodmark_deploy.hosts_file import HostRole, HostsFile, HostSpec
 from floodmark_deploy.remote_host import STEP_TIMEOUT_S, Probe, RemoteHost
 from floodmark_deploy.remote_keys import bus_keys
 from floodmark_deploy.remote_services import Account, open_files_of, prefix_of
-from floodmark_deploy.ssh_host import Forward, Held, SshHost
+from floodmark_deploy.remote_ui import ask_ui
+from floodmark_deploy.ssh_forward import Forward
+from floodmark_deploy.ssh_host import Held, SshHost
 from floodmark_deploy.ssh_settings import read_settings
 from floodmark_deploy.wheelhouse import WheelhousePlan, make_wheelhouses
 
@@ -27,8 +26,6 @@ READY_TIMEOUT_S = 60.0
 """Each is a Python process that imports Locust: 1 to 2 s, and 10 on a cold disk."""
 
 READY_PAUSE_S = 0.3
-
-ASK_TIMEOUT_S = 5.0
 
 FREE_TIMEOUT_S = 3.0
 """A command that has just ended, or was killed, lets go of the cluster within the second."""
@@ -182,10 +179,19 @@ class RemoteCluster:
         )
 
     def logs(self, lines: int, only: str = "") -> Iterator[tuple[str, str]]:
-        """The last lines of each host's services: its name, and the text. `only` names one host."""
-        hosts = [host for host in self._connected() if only in {"", host.spec.name}]
+        """The last lines of each host's services: its name, and the text. `only` names one host.
+
+        Raises `UsageError` for one that the file has not. Hosts that cannot be reached are an error, after the others.
+        """
+        known = [spec.name for spec in self._file.hosts]
+        if only and only not in known:
+            raise UsageError(f"--host {only!r}: the cluster has {', '.join(known)}")
+        lost = self._connect_what_can_be()
+        hosts = [host for host in self._hosts.values() if only in {"", host.spec.name}]
         texts = self._on_all(hosts, lambda host: host.logs(lines))
         yield from zip((host.spec.name for host in hosts), texts, strict=True)
+        if lost and not (only and hosts):
+            raise ClusterError("\n".join(lost))
 
     def down(self) -> tuple[str, ...]:
         """Stops everything and removes it, the master first; returns the services that there were.
@@ -254,14 +260,7 @@ class RemoteCluster:
 
     def ask(self, path: str, form: bytes | None = None) -> dict[str, Any]:
         """What the master's web UI answers, as JSON. Raises `ClusterError` where it does not."""
-        try:
-            with self.web_ui(0) as forward:
-                url = f"http://127.0.0.1:{forward.port}{path}"
-                with urllib.request.urlopen(url, form, timeout=ASK_TIMEOUT_S) as answer:
-                    said: dict[str, Any] = json.load(answer)
-                    return said
-        except (OSError, ValueError, urllib.error.HTTPError) as error:
-            raise ClusterError(f"{self._file.master.name}: Locust's web UI does not answer: {error}") from None
+        return ask_ui(self.host(self._file.master.name).ssh, self._file.cluster.web_port, path, form)
 
     def _services_of(self, host: RemoteHost, shape: ClusterShape | None = None) -> tuple[ServiceStatus, ...]:
         running = host.running()

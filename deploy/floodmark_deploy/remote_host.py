@@ -30,11 +30,9 @@ from floodmark_deploy.wheelhouse import Wheelhouse
 STEP_TIMEOUT_S = 60.0
 """A command that is no installation: a busy host answers within seconds."""
 
-INSTALL_TIMEOUT_S = 600.0
-"""A slow disk takes minutes for a hundred wheels."""
-
-REMOVE_TIMEOUT_S = 600.0
-"""Ten thousand files, and all of a cluster's hosts may be on one busy disk."""
+DISK_TIMEOUT_S = 600.0
+"""A hundred wheels, or the ten thousand files that were in them, put there or taken away: seconds where the disk has
+nothing else to do, minutes where all of a cluster's hosts are on one and it has."""
 
 SEND_TIMEOUT_S = 60.0
 """Without a byte going through."""
@@ -43,6 +41,9 @@ LEAST_PYTHON = (3, 11)
 
 FREE_BYTES = 1_000_000_000
 """Wheels, what is unpacked of them, and some runs: the master's environment takes 400 MB."""
+
+AGAIN_BYTES = 200_000_000
+"""Where Floodmark is already: runs, and the wheels of another (the master's are 111 MB) before they take its room."""
 
 CLOCK_BOUND_S = 60.0
 """Instants are measured by exchanges over the bus and need no common clock; stamps in files and certificates do."""
@@ -147,7 +148,7 @@ class RemoteHost:
         ):
             text_in = wheels.digest if argv[0] == "tee" else ""
             what = "Floodmark could not be installed"
-            self.step(argv, probe.user, timeout_s=INSTALL_TIMEOUT_S, text_in=text_in, what=what)
+            self.step(argv, probe.user, timeout_s=DISK_TIMEOUT_S, text_in=text_in, what=what)
         return True
 
     def put_keys(self, folder: Path) -> None:
@@ -212,7 +213,8 @@ class RemoteHost:
     def remove(self) -> tuple[str, ...]:
         """Stops likewise, and removes the cluster's folder."""
         services = self.stop()
-        self._ssh.must(["sudo", "-n", "rm", "-rf", "--", str(self._home)], timeout_s=REMOVE_TIMEOUT_S)
+        what = f"{self._home} is not gone, run floodmark cluster down again"
+        self._ssh.must(["sudo", "-n", "rm", "-rf", "--", str(self._home)], timeout_s=DISK_TIMEOUT_S, what=what)
         if left := self._units("--all"):
             raise ClusterError(f"{self.spec.name}: still there: {', '.join(left)}: run floodmark cluster down again")
         return services
@@ -238,8 +240,9 @@ class RemoteHost:
             yield "is not run by systemd, which keeps the services"
         if not probe.sudo:
             yield "its user may not use sudo without a password: add a line to /etc/sudoers.d"
-        if probe.free_bytes < FREE_BYTES:
-            yield f"has {probe.free_bytes / 1e6:,.0f} MB free in /var/lib, {FREE_BYTES / 1e6:,.0f} MB are needed"
+        needed_bytes = AGAIN_BYTES if probe.digest else FREE_BYTES
+        if probe.free_bytes < needed_bytes:
+            yield f"has {probe.free_bytes / 1e6:,.0f} MB free in /var/lib, {needed_bytes / 1e6:,.0f} MB are needed"
         ahead_s = probe.wall_s - self._wall()
         if abs(ahead_s) > CLOCK_BOUND_S:
             where = "ahead of" if ahead_s > 0 else "behind"

@@ -39,9 +39,8 @@ class RunMirror:
         for name in ("", *steps[-1:]):
             self._refresh_lines(name)
         for name in steps[-1:]:
-            self._write(
-                f"{name}/{MANIFEST}", self._ssh.read(f"{self._place}/{name}/{MANIFEST}", timeout_s=READ_TIMEOUT_S)
-            )
+            below = f"{name}/{MANIFEST}"
+            self._write(below, self._ssh.read(f"{self._place}/{below}", timeout_s=READ_TIMEOUT_S))
         self._write(MANIFEST, text)  # last: what it says is there is there
         return str(plain["status"])
 
@@ -68,7 +67,7 @@ class RunMirror:
 
     def _fetch(self, name: str) -> None:
         (self._folder / name).mkdir(parents=True, exist_ok=True)
-        for entry, mode in self._ssh.listing(f"{self._place}/{name}"):
+        for entry, mode in self._ssh.listing(f"{self._place}/{name}", timeout_s=READ_TIMEOUT_S):
             below = f"{name}/{entry}" if name else entry
             if stat.S_ISDIR(mode):
                 self._fetch(below)

@@ -1,5 +1,6 @@
 """One load on a cluster that is up: asked for at Locust's web UI, followed, its folder fetched. Judges nothing."""
 
+import contextlib
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -9,8 +10,8 @@ from pathlib import Path
 from floodmark.core.asked import DEFAULTS, FLAGS, Asked
 from floodmark.core.errors import ClusterError, TargetError
 from floodmark.core.goals import Goals
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.run_folder import RunStatus
-from floodmark.core.target import RequestSpec
 from floodmark_deploy.cluster_shape import ClusterShape
 from floodmark_deploy.hosts_file import HostsFile, HostSpec
 from floodmark_deploy.remote_cluster import RemoteCluster
@@ -26,7 +27,7 @@ READY_TIMEOUT_S = 30.0
 """As long as a target's file allows by default."""
 
 LOST_AFTER_S = 20.0
-"""A master that carries a load may answer late; one that is gone is back, without its run, after two seconds."""
+"""A master that carries a load may answer late. One that is gone is back, without its run, after a few seconds."""
 
 POLL_S = 0.3
 
@@ -39,7 +40,10 @@ CUT_TIMEOUT_S = 15.0
 OWN_ERROR = "/ERROR/floodmark."
 """How a line of the master's log begins that says why a load cannot be: Locust's own errors are none."""
 
-IDLE_STATES = ("ready", "stopped")
+FRESH_STATE = "ready"
+"""Of a master that has had no load yet: one that has to lead one is not the process that began it."""
+
+IDLE_STATES = (FRESH_STATE, "stopped")
 
 WAIT_READY = f"""
 import sys, time
@@ -175,8 +179,10 @@ class RemoteRun:
         while mirror.refresh() in {"", RunStatus.RUNNING}:
             watch()
             if self._clock() - asked_s > ASK_EVERY_S:
-                asked_s = self._clock()
-                well_s = asked_s if self._state() not in {None, *IDLE_STATES} else well_s
+                asked_s, state = self._clock(), self._state()
+                well_s = asked_s if state not in {None, *IDLE_STATES} else well_s
+                if state == FRESH_STATE:
+                    return False
             if self._clock() - well_s > LOST_AFTER_S:
                 return False
             self._sleep(POLL_S)
@@ -185,7 +191,8 @@ class RemoteRun:
 
     def _cut(self, mirror: RunMirror) -> None:
         self._say("ending the load")
-        self._cluster.ask("/stop", b"")
+        with contextlib.suppress(ClusterError):  # it answers when all is written, which may take longer than it has
+            self._cluster.ask("/stop", b"")
         deadline_s = self._clock() + CUT_TIMEOUT_S
         while mirror.refresh() in {"", RunStatus.RUNNING} and self._clock() < deadline_s:
             self._sleep(POLL_S)

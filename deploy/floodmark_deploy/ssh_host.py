@@ -5,12 +5,9 @@ Keys of hosts must be known: none is ever added. Every step has its time. Errors
 
 import contextlib
 import logging
-import os
-import select
 import shlex
-import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -18,19 +15,12 @@ from typing import Self
 import paramiko
 
 from floodmark.core.errors import ClusterError
-from floodmark_deploy.ssh_settings import SSH_PORT, SshSettings
+from floodmark_deploy.ssh_forward import LOOPBACK, Forward
+from floodmark_deploy.ssh_login import CONNECT_TIMEOUT_S, log_in
+from floodmark_deploy.ssh_settings import SshSettings
 
-logging.getLogger("paramiko").addHandler(
-    logging.NullHandler()
-)  # what it warns of, errors here say with the host's name
-
-CONNECT_TIMEOUT_S = 15.0
-"""TCP, the exchange of keys, and logging in have this each."""
-
-READ_BYTES = 65_536
-
-AGENT_VARIABLE = "SSH_AUTH_SOCK"
-_AGENT_LOCK = threading.Lock()
+# What it warns of, errors here say with the host's name.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +46,9 @@ class SshHost:
         self.name = settings.name
         self._jump = SshHost(settings.jump) if settings.jump else None
         self._client = paramiko.SSHClient()
-        self._sftp: paramiko.SFTPClient | None = None  # for `read`, which is done again and again
+        self._reader: paramiko.SFTPClient | None = None  # for `read`, which is done again and again
         try:
-            self._connect(settings)
+            log_in(self._client, settings, self._jump.channel_to if self._jump else None)
         except BaseException:
             self.close()
             raise
@@ -77,23 +67,24 @@ class SshHost:
         if self._jump:
             self._jump.close()
 
-    def run(self, words: Sequence[str], *, timeout_s: float, text_in: str = "") -> Done:
+    def run(self, words: Sequence[str], *, timeout_s: float, text_in: str = "", what: str = "") -> Done:
         """Runs words there: each reaches the program as it is, whatever a shell would make of it.
 
-        Raises `ClusterError` where the connection is lost, or the time is over; not for an exit code.
+        Raises `ClusterError`, with `what` before it, where the connection is lost or the time is over; not for an exit
+        code.
         """
-        try:
-            return self._run(shlex.join(words), timeout_s, text_in)
-        except TimeoutError:
-            raise ClusterError(f"{self.name}: `{words[0]}` did not end within {timeout_s:g} s") from None
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise ClusterError(f"{self.name}: the connection was lost during `{words[0]}`: {error}") from None
+        program, said = _program(words), f"{what}: " if what else ""
+        with self._told(
+            f"{said}`{program}` did not end within {timeout_s:g} s",
+            f"{said}the connection was lost during `{program}`",
+        ):
+            return _run_on(self._started(words, timeout_s), timeout_s, text_in)
 
     def must(self, words: Sequence[str], *, timeout_s: float, text_in: str = "", what: str = "") -> str:
         """What the words print. Raises `ClusterError` where they end with another exit code than 0, too."""
-        done = self.run(words, timeout_s=timeout_s, text_in=text_in)
+        done = self.run(words, timeout_s=timeout_s, text_in=text_in, what=what)
         if done.code:
-            said = what or f"`{words[0]}` ended with exit code {done.code}"
+            said = what or f"`{_program(words)}` ended with exit code {done.code}"
             raise ClusterError(f"{self.name}: {said}: {done.last.removeprefix('floodmark: ')}")
         return done.out
 
@@ -102,156 +93,140 @@ class SshHost:
 
         It ends with the connection, whatever becomes of this process. Raises `ClusterError` with `what` where it ends.
         """
-        try:
-            stdin, stdout, _ = self._client.exec_command(shlex.join(words), timeout=timeout_s)
+        program = _program(words)
+        with self._told(
+            f"`{program}` did not answer within {timeout_s:g} s", f"the connection was lost during `{program}`"
+        ):
+            channel = self._started(words, timeout_s)
+            stdin = channel.makefile_stdin("wb")
             stdin.write("held\n")
             stdin.flush()
-            answer = stdout.readline()
-        except TimeoutError:
-            raise ClusterError(f"{self.name}: `{words[0]}` did not answer within {timeout_s:g} s") from None
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise ClusterError(f"{self.name}: the connection was lost during `{words[0]}`: {error}") from None
+            answer = channel.makefile("r").readline()
         if not answer:
             raise ClusterError(f"{self.name}: {what}")
         return Held(stdin)
 
     def put(self, source: Path, place: str, *, timeout_s: float) -> None:
         """Copies a file to the host, for its user only; it has its name when it is whole."""
-        try:
-            with self._client.open_sftp() as sftp:
-                _channel(sftp).settimeout(timeout_s)
-                beside = f"{place}.partial"
-                sftp.put(str(source), beside)
-                sftp.chmod(beside, 0o600)
-                sftp.posix_rename(beside, place)
-        except TimeoutError:
-            raise ClusterError(f"{self.name}: sending {source.name} stood still for {timeout_s:g} s") from None
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise ClusterError(
-                f"{self.name}: {source.name} could not be sent to {place}: {error}; is its disk full?"
-            ) from None
+        beside = f"{place}.partial"
+        with (
+            self._told(
+                f"sending {source.name} stood still for {timeout_s:g} s",
+                f"{source.name} could not be sent to {place}, whose disk may be full",
+            ),
+            self._files(timeout_s) as files,
+        ):
+            files.put(str(source), beside)
+            files.chmod(beside, 0o600)
+            files.posix_rename(beside, place)
 
     def get(self, place: str, target: Path, *, timeout_s: float) -> None:
         """Copies a file from the host; it has its name when it is whole."""
         beside = target.with_name(f"{target.name}.partial")
-        try:
-            with self._client.open_sftp() as sftp:
-                _channel(sftp).settimeout(timeout_s)
-                sftp.get(place, str(beside))
+        with (
+            self._told(
+                f"fetching {place} stood still for {timeout_s:g} s", f"{place} could not be fetched to {target}"
+            ),
+            self._files(timeout_s) as files,
+        ):
+            files.get(place, str(beside))
             beside.rename(target)
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise ClusterError(f"{self.name}: {place} could not be fetched to {target}: {error}") from None
 
     def read(self, place: str, offset: int = 0, *, timeout_s: float) -> bytes | None:
         """What a file there has from `offset` on; None where there is no such file. Raises `ClusterError`."""
-        try:
-            if self._sftp is None:
-                self._sftp = self._client.open_sftp()
-            _channel(self._sftp).settimeout(timeout_s)
-            with self._sftp.open(place, "rb") as file:
-                file.seek(offset)
-                return file.read()
-        except FileNotFoundError:
-            return None
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise ClusterError(f"{self.name}: {place} cannot be read: {error}") from None
+        with self._told(f"reading {place} stood still for {timeout_s:g} s", f"{place} cannot be read"):
+            if self._reader is None:
+                self._reader = self._files(timeout_s)
+            try:
+                with self._reader.open(place, "rb") as file:
+                    file.seek(offset)
+                    return file.read()
+            except FileNotFoundError:
+                return None
 
-    def listing(self, place: str) -> list[tuple[str, int]]:
+    def listing(self, place: str, *, timeout_s: float) -> list[tuple[str, int]]:
         """What is in a folder there: names, and modes as stat(2) has them."""
-        try:
-            with self._client.open_sftp() as sftp:
-                return sorted((entry.filename, entry.st_mode or 0) for entry in sftp.listdir_attr(place))
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise ClusterError(f"{self.name}: {place} cannot be read: {error}") from None
-
-    def forward(self, local_port: int, remote_port: int) -> "Forward":
-        """A port of this machine's loopback becomes one of the host's. Close what is returned."""
-        transport = self._client.get_transport()
-        if transport is None:
-            raise ClusterError(f"{self.name}: the connection is closed")
-        return Forward(self.name, transport, local_port, remote_port)
-
-    def _connect(self, settings: SshSettings) -> None:
-        at = settings.host if settings.port == SSH_PORT else f"[{settings.host}]:{settings.port}"
-        self._load_known(settings, at)
-        try:
-            with _agent_of(settings):
-                self._client.connect(
-                    settings.host,
-                    port=settings.port,
-                    username=settings.user,
-                    # A list is what it takes, whatever its types say (its documentation of connect).
-                    key_filename=[file for file in settings.key_files if Path(file).is_file()] or None,  # type: ignore[arg-type]
-                    look_for_keys=not settings.key_files,
-                    allow_agent=settings.agent != "",
-                    timeout=CONNECT_TIMEOUT_S,
-                    banner_timeout=CONNECT_TIMEOUT_S,
-                    auth_timeout=CONNECT_TIMEOUT_S,
-                    sock=self._jump.channel_to(settings.host, settings.port) if self._jump else None,
-                )
-        except paramiko.BadHostKeyException as error:
-            raise ClusterError(
-                f"{self.name}: its key is not the one in known_hosts ({error.key.get_name()}): is it the right host?"
-                f" if so: ssh-keygen -R {at}"
-            ) from None
-        except paramiko.SSHException as error:
-            # A user without any key at all is told by its words only.
-            if isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error):
-                tried = ", ".join(settings.key_files) or "the usual keys"
-                raise ClusterError(
-                    f"{self.name}: {settings.user} may not log in with {tried}: {error};"
-                    f" does `ssh {settings.name}` work?"
-                ) from None
-            if "not found in known_hosts" in str(error):
-                raise ClusterError(
-                    f"{self.name}: the key of {at} is not known: check it and log in once with ssh, or"
-                    f" ssh-keyscan {settings.host} >> ~/.ssh/known_hosts"
-                ) from None
-            raise ClusterError(f"{self.name}: no SSH with {at}: {error}") from None
-        except (OSError, EOFError) as error:
-            raise ClusterError(f"{self.name}: {at} cannot be reached: {error}") from None
-
-    def _load_known(self, settings: SshSettings, at: str) -> None:
-        self._client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        for file in settings.known_hosts:
-            if Path(file).is_file():
-                self._client.load_system_host_keys(file)
-        if settings.known_as:
-            known = paramiko.HostKeys()
-            for file in settings.known_hosts:
-                if Path(file).is_file():
-                    known.load(file)
-            for kind, key in (known.lookup(settings.known_as) or {}).items():
-                self._client.get_host_keys().add(at, kind, key)
+        with (
+            self._told(f"listing {place} stood still for {timeout_s:g} s", f"{place} cannot be read"),
+            self._files(timeout_s) as files,
+        ):
+            return sorted((entry.filename, entry.st_mode or 0) for entry in files.listdir_attr(place))
 
     def channel_to(self, host: str, port: int) -> paramiko.Channel:
-        """A way through this host, for the next one."""
+        """A way through this host: to the next one, or to a port of its own. Raises `paramiko.SSHException`."""
+        return self._transport().open_channel("direct-tcpip", (host, port), (LOOPBACK, 0), timeout=CONNECT_TIMEOUT_S)
+
+    def forward(self, local_port: int, remote_port: int) -> Forward:
+        """A port of this machine's loopback becomes one of the host's. Close what is returned."""
+        return Forward(self.name, self._transport(), local_port, remote_port)
+
+    def _transport(self) -> paramiko.Transport:
         transport = self._client.get_transport()
         if transport is None:
             raise ClusterError(f"{self.name}: the connection is closed")
-        return transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=CONNECT_TIMEOUT_S)
+        return transport
 
-    def _run(self, line: str, timeout_s: float, text_in: str) -> Done:
-        stdin, stdout, stderr = self._client.exec_command(line, timeout=timeout_s)
-        channel = stdout.channel
-        errors: list[bytes] = []
-        reader = threading.Thread(target=_keep_all, args=(stderr, errors), daemon=True)
-        reader.start()  # both at once: one that is full would stop the program
+    def _files(self, timeout_s: float) -> paramiko.SFTPClient:
+        """SFTP on a channel of its own."""
+        return paramiko.SFTPClient(self._channel(lambda channel: channel.invoke_subsystem("sftp"), timeout_s))
+
+    def _started(self, words: Sequence[str], timeout_s: float) -> paramiko.Channel:
+        return self._channel(lambda channel: channel.exec_command(shlex.join(words)), timeout_s)
+
+    def _channel(self, ask: Callable[[paramiko.Channel], None], timeout_s: float) -> paramiko.Channel:
+        """A channel on which the host does what it is asked. Raises `TimeoutError`: paramiko would wait on."""
+        channel, late = self._transport().open_session(timeout=timeout_s), threading.Event()
+        channel.settimeout(timeout_s)
+
+        def give_up() -> None:
+            late.set()
+            with contextlib.suppress(OSError, EOFError):  # the connection has ended meanwhile
+                channel.close()
+
+        timer = threading.Timer(timeout_s, give_up)
+        timer.daemon = True
+        timer.start()
         try:
-            stdin.write(text_in)
-            stdin.flush()
-            channel.shutdown_write()
-            out = stdout.read()
-            if not channel.status_event.wait(timeout_s):
-                raise TimeoutError
-            reader.join(timeout_s)
+            ask(channel)
+        except paramiko.SSHException:
+            if late.is_set():
+                raise TimeoutError from None
+            raise
         finally:
-            channel.close()
-        return Done(
-            code=channel.recv_exit_status(),
-            out=out.decode(errors="replace"),
-            err=b"".join(errors).decode(errors="replace"),
-        )
+            timer.cancel()
+        return channel
+
+    @contextlib.contextmanager
+    def _told(self, late: str, lost: str) -> Iterator[None]:
+        """Errors in here are the host's, in these words."""
+        try:
+            yield
+        except TimeoutError:
+            raise ClusterError(f"{self.name}: {late}") from None
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise ClusterError(f"{self.name}: {lost}: {str(error) or 'it ended'}") from None
+
+
+def _run_on(channel: paramiko.Channel, timeout_s: float, text_in: str) -> Done:
+    stdin, stdout, stderr = channel.makefile_stdin("wb"), channel.makefile("r"), channel.makefile_stderr("r")
+    errors: list[bytes] = []
+    reader = threading.Thread(target=_keep_all, args=(stderr, errors), daemon=True)
+    reader.start()  # both at once: one that is full would stop the program
+    try:
+        stdin.write(text_in)
+        stdin.flush()
+        channel.shutdown_write()
+        out = stdout.read()
+        if not channel.status_event.wait(timeout_s):
+            raise TimeoutError
+        reader.join(timeout_s)
+    finally:
+        channel.close()
+    return Done(
+        code=channel.recv_exit_status(),
+        out=out.decode(errors="replace"),
+        err=b"".join(errors).decode(errors="replace"),
+    )
 
 
 def _keep_all(file: paramiko.ChannelFile, kept: list[bytes]) -> None:
@@ -276,73 +251,6 @@ class Held:
         self._channel.close()
 
 
-class Forward:
-    """A port of this machine's loopback that leads to one of a host's."""
-
-    def __init__(self, name: str, transport: paramiko.Transport, local_port: int, remote_port: int) -> None:
-        """Listens at once; `port` says where, for a `local_port` of 0."""
-        self._transport = transport
-        self._remote = ("127.0.0.1", remote_port)
-        try:
-            self._listener = socket.create_server(("127.0.0.1", local_port))
-        except OSError as error:
-            raise ClusterError(f"{name}: port {local_port} of this machine cannot be had: {error.strerror}") from None
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        """Stops listening. Harmless when repeated."""
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, peer = self._listener.accept()
-                channel = self._transport.open_channel("direct-tcpip", self._remote, peer, timeout=CONNECT_TIMEOUT_S)
-            except (OSError, paramiko.SSHException, EOFError):  # closed, or nobody listens there now
-                if self._listener.fileno() < 0:
-                    return
-                client.close()
-                continue
-            threading.Thread(target=_relay, args=(client, channel), daemon=True).start()
-
-
-@contextlib.contextmanager
-def _agent_of(settings: SshSettings) -> Iterator[None]:
-    """The agent that the settings name, where paramiko looks for it: it reads the environment and nothing else.
-
-    One after the other meanwhile, since the environment is the whole process'.
-    """
-    if not settings.agent:
-        yield
-        return
-    with _AGENT_LOCK:
-        before = os.environ.get(AGENT_VARIABLE)
-        os.environ[AGENT_VARIABLE] = settings.agent
-        try:
-            yield
-        finally:
-            del os.environ[AGENT_VARIABLE]
-            if before is not None:
-                os.environ[AGENT_VARIABLE] = before
-
-
-def _relay(client: socket.socket, channel: paramiko.Channel) -> None:
-    with client, channel:
-        while True:
-            ready, _, _ = select.select([client.fileno(), channel.fileno()], [], [])
-            if client.fileno() in ready:
-                if not (data := client.recv(READ_BYTES)):
-                    return
-                channel.sendall(data)
-            if channel.fileno() in ready:
-                if not (data := channel.recv(READ_BYTES)):
-                    return
-                client.sendall(data)
-
-
-def _channel(sftp: paramiko.SFTPClient) -> paramiko.Channel:
-    channel = sftp.get_channel()
-    if channel is None:
-        raise EOFError("the connection is closed")
-    return channel
+def _program(words: Sequence[str]) -> str:
+    """What is run, for errors: `sudo` and its option are before most of it."""
+    return next(word for word in words if word not in {"sudo", "-n"})

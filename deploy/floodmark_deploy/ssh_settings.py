@@ -5,9 +5,11 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from paramiko import ConfigParseError, SSHConfig
+from paramiko import ConfigParseError, CouldNotCanonicalize, SSHConfig
+from paramiko.config import SSHConfigDict
 
 from floodmark.core.errors import PlanError
+from floodmark_deploy.hosts_file import name_parts
 
 SSH_PORT = 22
 
@@ -32,6 +34,11 @@ class SshSettings:
     agent: str | None
     jump: "SshSettings | None" = None
 
+    @property
+    def known_place(self) -> str:
+        """What known_hosts calls it: with its port where that is not ssh's own (sshd(8))."""
+        return self.host if self.port == SSH_PORT else f"[{self.host}]:{self.port}"
+
 
 def read_settings(name: str, config_path: Path) -> SshSettings:
     """The settings of a host by the name that ssh is told. Raises `PlanError` for a file that cannot be read."""
@@ -50,9 +57,8 @@ def _config(path: Path) -> SSHConfig:
 def _settings(name: str, config: SSHConfig, jumps_left: int) -> SshSettings:
     if not jumps_left:
         raise PlanError(f"{name}: more than {MOST_JUMPS} ProxyJump one after the other: do they lead in a circle?")
-    user_before, _, bare = name.rpartition("@")
-    host_only, _, port_after = bare.partition(":") if bare.count(":") == 1 else (bare, "", "")
-    found = config.lookup(host_only)
+    user_before, host_only, port_after = name_parts(name)
+    found = _found(config, name, host_only)
     jumps = [word.strip() for word in found.get("proxyjump", "none").split(",")]
     if "proxycommand" in found and found["proxycommand"] != "none":
         raise PlanError(f"{name}: its ssh_config has a ProxyCommand, which is a shell's: use ProxyJump")
@@ -60,7 +66,7 @@ def _settings(name: str, config: SSHConfig, jumps_left: int) -> SshSettings:
     return SshSettings(
         name=name,
         host=host,
-        port=int(port_after or found.get("port", str(SSH_PORT))),
+        port=_port(name, port_after or found.get("port", str(SSH_PORT))),
         user=user_before or found.get("user", getpass.getuser()),
         key_files=tuple(str(Path(file).expanduser()) for file in found.get("identityfile", ())),
         known_hosts=tuple(_files(found.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2")))
@@ -69,6 +75,19 @@ def _settings(name: str, config: SSHConfig, jumps_left: int) -> SshSettings:
         agent=_agent(found.get("identityagent", "SSH_AUTH_SOCK")),
         jump=None if jumps[0].lower() == "none" else _chain(jumps, config, jumps_left - 1),
     )
+
+
+def _found(config: SSHConfig, name: str, host: str) -> SSHConfigDict:
+    try:
+        return config.lookup(host)
+    except CouldNotCanonicalize as error:
+        raise PlanError(f"{name}: its ssh_config wants its full name, and there is none: {error}") from None
+
+
+def _port(name: str, text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65_536:  # noqa: PLR2004 - ports have 16 bits
+        raise PlanError(f"{name}: port {text!r}: give 1 to 65535")
+    return int(text)
 
 
 def _chain(jumps: list[str], config: SSHConfig, jumps_left: int) -> SshSettings:

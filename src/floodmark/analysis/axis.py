@@ -3,15 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from floodmark.core.clock import clock_courses
+from floodmark.core.clock import AGENT_NODE, clock_courses
 from floodmark.core.errors import RunFolderError
 from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
 from floodmark.core.profile import BurstProfile
 from floodmark.core.run_folder import Recording
 from floodmark.core.sample import Sample
-
-AGENT_NODE = "agent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,7 @@
 """The nodes' clocks over a run: what the verdict says of them, and whether they may be believed."""
 
-from floodmark.analysis.axis import AGENT_NODE
 from floodmark.analysis.document import Check, NodeClock
-from floodmark.core.clock import ClockCourse, clock_courses
+from floodmark.core.clock import AGENT_NODE, ClockCourse, clock_courses
 from floodmark.core.run_folder import Recording
 
 

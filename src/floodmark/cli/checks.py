@@ -8,9 +8,10 @@ from typing import Any
 
 from floodmark.campaign.local import prove_local
 from floodmark.core.address import Address, parse_url
+from floodmark.core.asked_file import prove_file
 from floodmark.core.errors import UsageError
-from floodmark.core.outputs import prove_file
-from floodmark.core.target import RequestSpec, TargetSpec, read_target
+from floodmark.core.request_spec import RequestSpec
+from floodmark.core.target import TargetSpec, read_target
 from floodmark_deploy.zoo import find_target
 
 _NUMBERS = {"Input should be a valid number": "give a number", "Input should be a valid integer": "give a whole number"}
@@ -91,7 +92,7 @@ def run_elsewhere(command: Sequence[str]) -> str:
     return shlex.join([*command, "--cluster", "hosts.toml"])
 
 
-def prove_writable(json_to: str) -> None:
-    """Before anything is measured: a verdict that cannot be written at the end is a run lost."""
-    if json_to not in ("", "-"):
-        prove_file("--json", json_to)
+def prove_writable(flag: str, path: Path | str | None) -> None:
+    """Refuses a file that could not be written at the end; none, and ``-``, are no files."""
+    if path and path != "-":
+        prove_file(flag, path)

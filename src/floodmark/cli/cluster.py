@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from floodmark.cli.cluster_run import with_options_of_run
+from floodmark.cli.cluster_run import HostsArgument, with_options_of_run
 from floodmark.cli.groups import GroupedCommand
+from floodmark.cli.talk import out_console, progress
 from floodmark.cli.wheelhouse import cache_folder
 from floodmark_deploy.hosts_file import read_hosts
 
@@ -26,13 +26,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-HostsArgument = Annotated[Path, typer.Argument(metavar="HOSTS", help="A hosts.toml.", show_default=False)]
-
 
 @app.command()
 def up(hosts: HostsArgument) -> None:
     """Puts Floodmark on the hosts and starts master, workers, agents and the server; does what is missing."""
-    with _cluster(hosts, _say) as cluster:
+    with _cluster(hosts, progress) as cluster:
         cluster.look()
         with cluster.alone():
             cluster.install(cache_folder())
@@ -109,12 +107,8 @@ def _print_status(found: "ClusterStatus") -> None:
         table.add_column(column)
     for row in found.services:
         table.add_row(row.host, row.role.value, row.unit, "runs" if row.runs else "does not run")
-    Console(highlight=False).print(table)
+    out_console().print(table)
     for line in found.lost:
         print(line)
     seen: Any = "unknown" if found.workers is None else found.workers
     print(f"workers that the master sees: {seen} of {found.wanted_workers}")
-
-
-def _say(line: str) -> None:
-    print(f"{line} ...", file=sys.stderr)

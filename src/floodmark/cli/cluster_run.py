@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from floodmark.analysis.document import VerdictDocument
 from floodmark.cli.run import run as run_one
+from floodmark.cli.talk import out_console, progress
 from floodmark.cli.wheelhouse import cache_folder
 from floodmark.core.codec import from_plain
 from floodmark.core.errors import FloodmarkError, InterruptedRunError, UsageError
@@ -23,6 +23,8 @@ from floodmark.core.run_folder import VERDICT, new_run_path
 from floodmark.report.words import short_words
 from floodmark_deploy.hosts_file import HostRole, HostsFile, read_hosts
 from floodmark_deploy.zoo import find_target
+
+HostsArgument = Annotated[Path, typer.Argument(metavar="HOSTS", help="A hosts.toml.", show_default=False)]
 
 NOT_HERE = ("target", "cluster")
 """Options of `floodmark run` that are arguments here."""
@@ -81,7 +83,7 @@ def with_options_of_run() -> Any:
         inspect.Parameter(
             "hosts",
             plain,
-            annotation=Annotated[Path, typer.Argument(metavar="HOSTS", help="A hosts.toml.", show_default=False)],
+            annotation=HostsArgument,
         ),
         inspect.Parameter(
             "targets",
@@ -112,7 +114,7 @@ def _standing(file: HostsFile) -> Iterator[None]:
     # Here, not above: SSH takes long to load, and `floodmark --help` needs none.
     from floodmark_deploy.remote_cluster import RemoteCluster  # noqa: PLC0415  the reason is above
 
-    with RemoteCluster(file, say=_say) as cluster:
+    with RemoteCluster(file, say=progress) as cluster:
         cluster.look()
         stood = cluster.stands()
         if not stood:
@@ -123,8 +125,8 @@ def _standing(file: HostsFile) -> Iterator[None]:
         yield
     finally:
         if not stood:
-            with RemoteCluster(file, say=_say) as cluster:
-                _say("taking the cluster down")
+            with RemoteCluster(file, say=progress) as cluster:
+                progress("taking the cluster down")
                 cluster.down()
 
 
@@ -166,7 +168,7 @@ def _print_table(rows: list[Row]) -> None:
         at_once, answered = _words_of(row)
         table.add_row(row.target, at_once, answered, str(row.folder) if row.folder.exists() else "")
     print()
-    Console(highlight=False).print(table)
+    out_console().print(table)
 
 
 def _words_of(row: Row) -> tuple[str, str]:
@@ -177,7 +179,3 @@ def _words_of(row: Row) -> tuple[str, str]:
     answered, planned = document.outcomes.get(Outcome.ANSWERED, 0), sum(document.outcomes.values())
     words = short_words(document) if document.validity.ok else "not valid"
     return words, f"{answered:,} of {planned:,}"
-
-
-def _say(line: str) -> None:
-    print(f"{line} ...", file=sys.stderr)

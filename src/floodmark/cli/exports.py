@@ -68,7 +68,9 @@ def failure_handed_over(target: str, outputs: Outputs) -> Iterator[None]:
         from floodmark.report.formats.exports import export_failure  # noqa: PLC0415  as above
 
         words = str(error) if isinstance(error, FloodmarkError) else repr(error)
-        export_failure(target, words, dt.datetime.now(tz=dt.UTC), outputs)
+        # A run that is interrupted is judged as far as it came: that is appended to CI's summary, and no other word.
+        environ = {} if isinstance(error, KeyboardInterrupt) else os.environ
+        export_failure(target, words, dt.datetime.now(tz=dt.UTC), outputs, environ)
         raise
 
 

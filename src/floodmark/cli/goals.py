@@ -2,14 +2,12 @@
 
 from typing import Annotated, Any
 
-import typer
-
 from floodmark.cli import groups
 from floodmark.core.threshold_grammar import parse_all
 
 
 def _option(words: str, *names: str, **more: Any) -> Any:
-    return typer.Option(*names, help=words, show_default=False, rich_help_panel=groups.GOALS, **more)
+    return groups.option(words, *names, rich_help_panel=groups.GOALS, **more)
 
 
 def _prove_thresholds(value: list[str] | None) -> list[str] | None:

@@ -7,11 +7,11 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from floodmark.analysis.run_list import run_names
 from floodmark.campaign.suite_targets import read_zoo
 from floodmark.core.asked import DEFAULTS
 from floodmark.core.errors import UsageError
 from floodmark.core.run_folder import RUNS_FOLDER
+from floodmark.report.run_list import run_names
 
 WHAT = "What to run, once"
 LOAD = "The load; in brackets the profiles that have the option, and what it is where you do not say"
@@ -31,6 +31,11 @@ PROFILES = {
     " idea?",
 }
 """Each kind of load, and the question that it answers."""
+
+
+def option(words: str, *names: str, default: str = "", **more: Any) -> Any:
+    """An option with its help; `default` says, in brackets, what holds where it is not given."""
+    return typer.Option(*names, help=f"{words} {default}".rstrip(), show_default=False, **more)
 
 
 class GroupedCommand(TyperCommand):

@@ -1,15 +1,15 @@
 """`floodmark lab`: joins the lab with the terminal. It makes nothing itself."""
 
 import json
-import sys
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from floodmark.cli.groups import option
+from floodmark.cli.talk import out_console, progress
 from floodmark.core.errors import UsageError
 from floodmark.core.system import prove_linux
 from floodmark_deploy.lab import HostState, Lab, LabStatus
@@ -24,29 +24,25 @@ app = typer.Typer(
 )
 
 
-def _option(words: str, *names: str, default: str = "", **more: Any) -> Any:
-    return typer.Option(*names, help=f"{words} {default}".rstrip(), show_default=False, **more)
-
-
 NameOption = Annotated[
-    str, _option("The lab's name: several may run side by side.", metavar="NAME", default=f"[default: {DEFAULT_NAME}]")
+    str, option("The lab's name: several may run side by side.", metavar="NAME", default=f"[default: {DEFAULT_NAME}]")
 ]
 FolderOption = Annotated[
     Path,
-    _option("Where trees and labs are kept.", "--folder", metavar="FOLDER", default=f"[default: {DEFAULT_FOLDER}]"),
+    option("Where trees and labs are kept.", "--folder", metavar="FOLDER", default=f"[default: {DEFAULT_FOLDER}]"),
 ]
 
 
 @app.command()
 def up(  # noqa: PLR0913 - one parameter per option
-    workers: Annotated[int, _option("Hosts for load.", metavar="N", default="[default: 2]")] = 2,
-    targets: Annotated[int, _option("Hosts for servers under test.", metavar="N", default="[default: 1]")] = 1,
+    workers: Annotated[int, option("Hosts for load.", metavar="N", default="[default: 2]")] = 2,
+    targets: Annotated[int, option("Hosts for servers under test.", metavar="N", default="[default: 1]")] = 1,
     network: Annotated[
-        str, _option(f"A /24 of {RANGE}.", metavar="NETWORK", default="[default: the first that is free]")
+        str, option(f"A /24 of {RANGE}.", metavar="NETWORK", default="[default: the first that is free]")
     ] = "",
-    suite: Annotated[str, _option("The Debian release.", metavar="NAME", default="[default: bookworm]")] = "bookworm",
+    suite: Annotated[str, option("The Debian release.", metavar="NAME", default="[default: bookworm]")] = "bookworm",
     mirror: Annotated[
-        str, _option("Where debootstrap gets Debian from.", metavar="URL", default="[default: debootstrap's own]")
+        str, option("Where debootstrap gets Debian from.", metavar="URL", default="[default: debootstrap's own]")
     ] = "",
     name: NameOption = DEFAULT_NAME,
     folder: FolderOption = DEFAULT_FOLDER,
@@ -65,7 +61,7 @@ def up(  # noqa: PLR0913 - one parameter per option
 
 @app.command()
 def down(
-    trees: Annotated[bool, _option("Also the Debian tree that is kept for the next lab.", "--trees")] = False,
+    trees: Annotated[bool, option("Also the Debian tree that is kept for the next lab.", "--trees")] = False,
     name: NameOption = DEFAULT_NAME,
     folder: FolderOption = DEFAULT_FOLDER,
 ) -> None:
@@ -91,7 +87,7 @@ def status(
 
 def _lab(name: str, folder: Path) -> Lab:
     prove_linux("a lab on this machine", "bring it up on a Linux host, or name real hosts in a hosts.toml")
-    return Lab(name, folder, say=_say)
+    return Lab(name, folder, say=progress)
 
 
 def _print_status(found: LabStatus, remedy: str) -> None:
@@ -111,7 +107,7 @@ def _print_hosts(found: LabStatus) -> None:
         table.add_column(column)
     for row in found.hosts:
         table.add_row(row.host.name, str(row.host.address), row.host.role.value, WORDS[row.state])
-    Console(highlight=False).print(table)
+    out_console().print(table)
 
 
 def _plain(found: LabStatus) -> dict[str, Any]:
@@ -149,7 +145,3 @@ def _which(name: str, folder: Path) -> str:
     """The options that name this lab to the next command."""
     words = f" --name {name}" if name != DEFAULT_NAME else ""
     return words + (f" --folder {folder}" if folder != DEFAULT_FOLDER else "")
-
-
-def _say(line: str) -> None:
-    print(f"{line} ...", file=sys.stderr)

@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 import floodmark
 from floodmark.campaign.local import prove_sources
 from floodmark.campaign.suite_targets import read_zoo
 from floodmark.cli import cluster, exports, keys, lab, run, runs, suite, wheelhouse
-from floodmark.cli.checks import (
-    usage_words,
-)
+from floodmark.cli.checks import usage_words
 from floodmark.cli.groups import GroupedCommand
+from floodmark.cli.streams import hold_numbers
+from floodmark.cli.talk import out_console
 from floodmark.core.codec import to_plain
 from floodmark.core.errors import FloodmarkError, UsageError
 from floodmark.core.source import parse_sources
@@ -42,6 +41,7 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a 
 
 def main() -> None:
     """Runs the command line; every expected failure is one line on stderr and a documented exit code."""
+    hold_numbers()
     # SIGTERM ends a run as Ctrl-C does: what was started is stopped, what was measured is kept.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -86,7 +86,7 @@ def targets(as_json: JsonFlag = False) -> None:
     for spec, missing in rows:
         words = "; ".join(f"needs {item.name}: {item.remedy}" for item in missing) or "ready"
         table.add_row(spec.name, spec.summary, words)
-    _out().print(table)
+    out_console().print(table)
     for name, problem in zoo.unreadable.items():
         print(f"floodmark: target {name} cannot be read: {problem}", file=sys.stderr)
     raise typer.Exit(1 if zoo.unreadable else 0)
@@ -113,10 +113,12 @@ def doctor(
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type] # rich's literal type
     for finding in findings:
         table.add_row(finding.name, _shown(finding.have, "no limit"), _shown(finding.need, ""), _limit_words(finding))
-    _out().print(table)
+    out_console().print(table)
     _print_remedies(findings)
     words = "carries" if not short else "does not carry"
-    _out().print(f"\nThis machine {words} {connections:,} connections from {workers} worker{'s' * (workers > 1)}.")
+    out_console().print(
+        f"\nThis machine {words} {connections:,} connections from {workers} worker{'s' * (workers > 1)}."
+    )
     raise typer.Exit(1 if short else 0)
 
 
@@ -143,15 +145,11 @@ def _print_remedies(findings: Sequence[LimitFinding]) -> None:
     """One line each and never wrapped, so that a command can be copied."""
     for finding in findings:
         if not finding.ok:
-            _out().print(f"\n{_limit_words(finding)}: {finding.name}\n  {finding.remedy}", soft_wrap=True)
+            out_console().print(f"\n{_limit_words(finding)}: {finding.name}\n  {finding.remedy}", soft_wrap=True)
 
 
 def _shown(value: int | None, none: str) -> str:
     return none if value is None else f"{value:,}"
-
-
-def _out() -> Console:
-    return Console(soft_wrap=False, highlight=False)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from floodmark.analysis.run_list import find_run
 from floodmark.campaign.campaign import Campaign
 from floodmark.campaign.plan import RunPlan
 from floodmark.cli import groups, suite
@@ -25,21 +23,23 @@ from floodmark.cli.exports import ExportOption, OtlpOption, failure_handed_over,
 from floodmark.cli.goals import AbortDelayOption, AbortOption, ThresholdOption
 from floodmark.cli.groups import defaults_of
 from floodmark.cli.plan import PlanOption
-from floodmark.cli.talk import QuietOption, Talk, VerboseOption, settings_words, talk_of
+from floodmark.cli.talk import QuietOption, Talk, VerboseOption, out_console, settings_words, talk_of
 from floodmark.cli.wheelhouse import cache_folder
 from floodmark.core.asked import Asked
+from floodmark.core.asked_file import write_file
 from floodmark.core.errors import FloodmarkError, InterruptedRunError, UsageError
 from floodmark.core.goals import goals_of
 from floodmark.core.open_files import raise_open_files_limit
 from floodmark.core.outputs import Outputs
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.run_folder import REPORT, VERDICT, WATERLINE, RunFolder, new_run_path
 from floodmark.core.suite_folder import SuiteFolder
 from floodmark.core.system import prove_linux
-from floodmark.core.target import RequestSpec
 from floodmark.report.build import build_report
 from floodmark.report.exit_code import exit_code_of
 from floodmark.report.formats.verdict_json import to_json
 from floodmark.report.live.run import LiveView
+from floodmark.report.run_list import find_run
 from floodmark.report.terminal import print_sentence, print_verdict
 from floodmark_deploy.hosts_file import HostsFile, read_hosts
 from floodmark_deploy.local import LocalShell
@@ -57,23 +57,22 @@ JsonPath = Annotated[
 ]
 
 
-def option(panel: str, words: str, *names: str, default: str = "", **more: Any) -> Any:
-    """An option of `floodmark run` in its group; `default` says what holds where it is not given."""
-    return typer.Option(*names, help=f"{words} {default}".rstrip(), rich_help_panel=panel, show_default=False, **more)
+def _option(panel: str, words: str, *names: str, default: str = "", **more: Any) -> Any:
+    return groups.option(words, *names, default=default, rich_help_panel=panel, **more)
 
 
 def _count(name: str, words: str) -> Any:
     """One of the load's numbers: None where it is not given, so that each kind can have its own default."""
-    return option(groups.LOAD, words, default=defaults_of(name), metavar="N")
+    return _option(groups.LOAD, words, default=defaults_of(name), metavar="N")
 
 
 def _seconds(name: str, words: str) -> Any:
-    return option(groups.LOAD, words, default=defaults_of(name), metavar="SECONDS")
+    return _option(groups.LOAD, words, default=defaults_of(name), metavar="SECONDS")
 
 
 SourceOption = Annotated[
     str,
-    option(
+    _option(
         groups.REQUEST,
         "Addresses of this machine to send from, as in 127.0.0.2-127.0.0.9,10.1.0.0/28.",
         metavar="ADDRESSES",
@@ -94,7 +93,7 @@ def run(  # noqa: PLR0913 - one parameter per option
     ] = "",
     url: Annotated[
         str,
-        option(
+        _option(
             groups.WHAT,
             "A server of your own, running on this machine, or with --cluster on one of its hosts; http or https.",
             metavar="URL",
@@ -102,12 +101,12 @@ def run(  # noqa: PLR0913 - one parameter per option
     ] = "",
     target_file: Annotated[
         Path | None,
-        option(groups.WHAT, "A target.toml of your own: Floodmark starts and stops the server.", metavar="FILE"),
+        _option(groups.WHAT, "A target.toml of your own: Floodmark starts and stops the server.", metavar="FILE"),
     ] = None,
     plan_text: PlanOption = "",
     profile: Annotated[
         str,
-        option(
+        _option(
             groups.LOAD,
             "How the load is released: one of the profiles below.",
             "--profile",
@@ -141,10 +140,10 @@ def run(  # noqa: PLR0913 - one parameter per option
         _seconds("timeout_s", "Seconds one request may take from its planned release; none: until the run ends."),
     ] = None,
     source: SourceOption = "",
-    insecure: Annotated[bool, option(groups.REQUEST, "With https: take any certificate.", "--insecure")] = False,
+    insecure: Annotated[bool, _option(groups.REQUEST, "With https: take any certificate.", "--insecure")] = False,
     expect_status: Annotated[
         int | None,
-        option(
+        _option(
             groups.REQUEST,
             "The status that counts as an answer.",
             metavar="STATUS",
@@ -152,25 +151,25 @@ def run(  # noqa: PLR0913 - one parameter per option
         ),
     ] = None,
     expect_text: Annotated[
-        str | None, option(groups.REQUEST, "A text that the body must contain.", metavar="TEXT")
+        str | None, _option(groups.REQUEST, "A text that the body must contain.", metavar="TEXT")
     ] = None,
     expect_match: Annotated[
-        str | None, option(groups.REQUEST, "A regular expression that must be found in the body.", metavar="REGEX")
+        str | None, _option(groups.REQUEST, "A regular expression that must be found in the body.", metavar="REGEX")
     ] = None,
     threshold: ThresholdOption = None,
     abort_on_fail: AbortOption = False,
     abort_delay: AbortDelayOption = None,
     cluster: Annotated[
         Path | None,
-        option(groups.RUN, "A hosts.toml: load and server on these hosts instead of this machine.", metavar="HOSTS"),
+        _option(groups.RUN, "A hosts.toml: load and server on these hosts instead of this machine.", metavar="HOSTS"),
     ] = None,
     workers: Annotated[
         int | None,
-        option(groups.RUN, "Locust workers.", metavar="N", default="[default: 1, of a cluster all that it has]"),
+        _option(groups.RUN, "Locust workers.", metavar="N", default="[default: 1, of a cluster all that it has]"),
     ] = None,
     port: Annotated[
         int,
-        option(
+        _option(
             groups.RUN,
             "Port for the target.",
             metavar="PORT",
@@ -179,14 +178,14 @@ def run(  # noqa: PLR0913 - one parameter per option
     ] = 0,
     beat: Annotated[
         float,
-        option(groups.RUN, "Seconds between two samples of the agent.", metavar="SECONDS", default="[default: 0.05]"),
+        _option(groups.RUN, "Seconds between two samples of the agent.", metavar="SECONDS", default="[default: 0.05]"),
     ] = 0.05,
     cpu_budget: Annotated[
         float | None,
-        option(groups.RUN, "What the agent may take of one core.", metavar="PERCENT", default="[default: 2]"),
+        _option(groups.RUN, "What the agent may take of one core.", metavar="PERCENT", default="[default: 2]"),
     ] = None,
     out: Annotated[
-        Path | None, option(groups.RUN, "Run folder.", metavar="FOLDER", default="[default: a new one under runs/]")
+        Path | None, _option(groups.RUN, "Run folder.", metavar="FOLDER", default="[default: a new one under runs/]")
     ] = None,
     json_to: JsonPath = "",
     exports: ExportOption = None,
@@ -196,7 +195,7 @@ def run(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Floods a server and gives the verdict."""
     talk = talk_of(quiet=quiet, verbose=verbose)
-    prove_writable(json_to)
+    prove_writable("--json", json_to)
     outputs = outputs_of(exports, otlp)
     if out is not None and not str(out).strip("."):
         raise UsageError(f"--out {str(out)!r}: give the name of a new folder")
@@ -304,11 +303,11 @@ def _report(run_folder: RunFolder, json_to: str, outputs: Outputs, talk: Talk, w
     if json_to == "-":
         print(to_json(judged.document), end="")
     elif talk.quiet:
-        print_sentence(judged, manifest, Console(highlight=False))
+        print_sentence(judged, manifest, out_console())
     else:
-        print_verdict(judged, manifest, Console(soft_wrap=False, highlight=False), folder=str(folder.path))
+        print_verdict(judged, manifest, out_console(), folder=str(folder.path))
     if json_to not in ("", "-"):
-        _write(Path(json_to), to_json(judged.document))
+        write_file("--json", Path(json_to), to_json(judged.document))
     hand_over(judged, folder, outputs)
     return exit_code_of(judged.document, whole)
 
@@ -319,10 +318,3 @@ def _part_to_judge(folder: RunFolder) -> RunFolder:
     if steps and not any(step.judged for step in steps):
         return RunFolder(folder.path / steps[-1].folder)
     return folder
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--json {path}: cannot be written: {error.strerror}") from None

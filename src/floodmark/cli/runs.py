@@ -8,20 +8,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from floodmark.analysis.compare.conditions import DESPITE, ComparedRun
 from floodmark.analysis.compare.runs import LEAST_SHARE, judged_sides
 from floodmark.analysis.compare.runs import compare as compare_runs
-from floodmark.analysis.judge_again import judge_again
-from floodmark.analysis.run_list import find_run, list_runs
+from floodmark.cli.checks import prove_writable
 from floodmark.cli.groups import complete_run
+from floodmark.cli.talk import out_console
+from floodmark.core.asked_file import write_file
 from floodmark.core.codec import to_plain
 from floodmark.core.errors import UsageError
 from floodmark.core.run_folder import RUNS_FOLDER, RunFolder
 from floodmark.core.suite_folder import SuiteFolder
 from floodmark.report.compare.html import render_compare
 from floodmark.report.compare.terminal import print_compare
+from floodmark.report.judge_again import judge_again
+from floodmark.report.run_list import find_run, list_runs
 from floodmark.report.run_table import print_runs
 from floodmark_deploy.zoo import known_servers
 
@@ -60,7 +62,7 @@ def runs(
     if not found:
         print(f"no runs in {folder}/", file=sys.stderr)
         return
-    print_runs(found, _out())
+    print_runs(found, out_console())
 
 
 def compare(
@@ -90,8 +92,8 @@ def compare(
     """
     if not 0 <= least <= 100:  # noqa: PLR2004 - per cent
         raise UsageError(f"--least {least:g}: give per cent from 0 to 100")
-    for flag, path in (("--html", html), ("--json", Path(json_to) if json_to not in ("", "-") else None)):
-        _prove_writable(flag, path)
+    prove_writable("--html", html)
+    prove_writable("--json", json_to)
     sides = _sides(names)
     document = compare_runs(
         [run for side in sides for run in side],
@@ -102,13 +104,13 @@ def compare(
     text = json.dumps(to_plain(document), indent=2) + "\n"
     if html is not None:
         page = render_compare(document, judged_sides(document, [run for side in sides for run in side]))
-        _write("--html", html, page.encode())
+        write_file("--html", html, page)
     if json_to not in ("", "-"):
-        _write("--json", Path(json_to), text.encode())
+        write_file("--json", Path(json_to), text)
     if json_to == "-":
         print(text, end="")
     else:
-        print_compare(document, _out())
+        print_compare(document, out_console())
 
 
 def plot(
@@ -134,7 +136,6 @@ def plot(
 ) -> None:
     """Draws a picture of a run, or of several in one, into a file."""
     # Here, not above: the drawing library takes a second to load.
-    from floodmark.report.compare.pictures import Group  # noqa: PLC0415  the reason is above
     from floodmark.report.pictures.file import (  # noqa: PLC0415  as above
         DEFAULT,
         OVERLAY_DEFAULT,
@@ -143,13 +144,14 @@ def plot(
         prove_ending,
         prove_picture,
     )
+    from floodmark.report.pictures.overlay import Group  # noqa: PLC0415  the reason is above
 
     what = what or (DEFAULT if len(names) == 1 else OVERLAY_DEFAULT)
     prove_picture(what, len(names))
     read = [_read(name) for name in names]
     path = out or Path(f"{Path(read[0].folder).resolve().name}-{what}.svg")
     prove_ending(path)
-    _prove_writable("--out", path)
+    prove_writable("--out", path)
     ending = path.suffix.lower()
     if len(read) == 1:
         drawn = picture_of_run(what, read[0].judged, ending, dark=dark)
@@ -157,7 +159,7 @@ def plot(
         drawn = picture_of_runs(what, [Group(name=run.name, runs=(run.judged,)) for run in read], ending, dark=dark)
     if drawn is None:
         raise UsageError(f"--what {what}: {read[0].name} has nothing to show in it")
-    _write("--out", path, drawn)
+    write_file("--out", path, drawn)
     print(path)
 
 
@@ -186,20 +188,3 @@ def _read(name: str) -> ComparedRun:
     return ComparedRun(
         name=whole.name, folder=str(whole) if shown.startswith("..") else shown, manifest=manifest, judged=judged
     )
-
-
-def _prove_writable(flag: str, path: Path | None) -> None:
-    """Before the runs are judged, which takes a while."""
-    if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-        raise UsageError(f"{flag} {path}: {path.parent} is no folder that can be written to")
-
-
-def _write(flag: str, path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"{flag} {path}: cannot be written: {error.strerror}") from None
-
-
-def _out() -> Console:
-    return Console(soft_wrap=False, highlight=False)

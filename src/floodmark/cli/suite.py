@@ -1,14 +1,12 @@
 """`floodmark suite`: joins what chooses, runs, keeps and shows the rows. It measures and decides nothing itself."""
 
 import datetime as dt
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from floodmark.analysis.suite import exit_code_of
 from floodmark.campaign.campaign import Campaign
@@ -16,8 +14,10 @@ from floodmark.campaign.settle import settle
 from floodmark.campaign.suite import Suite
 from floodmark.campaign.suite_plan import Machine, going_on, refreshed, rows_of, unread_rows
 from floodmark.campaign.suite_targets import read_zoo
-from floodmark.cli.groups import complete_target
-from floodmark.cli.talk import Talk, VerboseOption, talk_of
+from floodmark.cli.checks import prove_writable
+from floodmark.cli.groups import complete_target, option
+from floodmark.cli.talk import Talk, VerboseOption, out_console, talk_of
+from floodmark.core.asked_file import write_file
 from floodmark.core.codec import to_plain
 from floodmark.core.environment import host_facts, machine_facts, versions_of
 from floodmark.core.errors import FolderInUseError, InterruptedRunError, UsageError
@@ -27,7 +27,7 @@ from floodmark.core.suite_folder import SuiteFolder, new_suite_path
 from floodmark.core.system import prove_linux
 from floodmark.core.target import TargetSpec
 from floodmark.report.suite.again import judge_row, judged_again
-from floodmark.report.suite.files import write_file, write_page
+from floodmark.report.suite.files import write_page
 from floodmark.report.suite.live import JudgingView, SuiteLive, plan_words
 from floodmark.report.suite.tables import print_suite, summary_words
 from floodmark_deploy.host_facts import read_host_facts
@@ -36,10 +36,6 @@ from floodmark_deploy.zoo import known_servers
 
 NEW_ONLY = ("--table", "--requests", "--hold", "--duration", "--workers", "--out")
 """What is said when a suite begins; one that goes on has it already."""
-
-
-def _option(words: str, *names: str, default: str = "", **more: Any) -> Any:
-    return typer.Option(*names, help=f"{words} {default}".rstrip(), show_default=False, **more)
 
 
 def suite(  # noqa: PLR0913 - one parameter per option
@@ -53,38 +49,36 @@ def suite(  # noqa: PLR0913 - one parameter per option
         ),
     ] = None,
     table: Annotated[
-        str, _option("a: how many at once; b: how many per second.", metavar="a|b", default="[default: both]")
+        str, option("a: how many at once; b: how many per second.", metavar="a|b", default="[default: both]")
     ] = "",
     requests: Annotated[
-        int | None, _option("Requests of the bursts of table a.", metavar="N", default="[default: 1000]")
+        int | None, option("Requests of the bursts of table a.", metavar="N", default="[default: 1000]")
     ] = None,
     hold: Annotated[
-        float | None, _option("Seconds each of these is held.", metavar="SECONDS", default="[default: 2]")
+        float | None, option("Seconds each of these is held.", metavar="SECONDS", default="[default: 2]")
     ] = None,
     duration: Annotated[
         float | None,
-        _option(
-            "Seconds of each closed loop of table b; 60 for the record.", metavar="SECONDS", default="[default: 5]"
-        ),
+        option("Seconds of each closed loop of table b; 60 for the record.", metavar="SECONDS", default="[default: 5]"),
     ] = None,
     workers: Annotated[
         int | None,
-        _option(
+        option(
             "Locust workers; more where the connections are too many for so few.", metavar="N", default="[default: 1]"
         ),
     ] = None,
     out: Annotated[
-        Path | None, _option("Suite folder.", metavar="FOLDER", default="[default: a new one under runs/]")
+        Path | None, option("Suite folder.", metavar="FOLDER", default="[default: a new one under runs/]")
     ] = None,
     resume: Annotated[
-        Path | None, _option("Go on with the suite in this folder: what is done is not run again.", metavar="FOLDER")
+        Path | None, option("Go on with the suite in this folder: what is done is not run again.", metavar="FOLDER")
     ] = None,
     report: Annotated[
-        Path | None, _option("Judge and show the suite in this folder again; nothing is run.", metavar="FOLDER")
+        Path | None, option("Judge and show the suite in this folder again; nothing is run.", metavar="FOLDER")
     ] = None,
-    markdown: Annotated[Path | None, _option("Write the results as a Markdown page, too.", metavar="FILE")] = None,
+    markdown: Annotated[Path | None, option("Write the results as a Markdown page, too.", metavar="FILE")] = None,
     quiet: Annotated[
-        bool, _option("Print one line with how the rows came out, and nothing meanwhile.", "--quiet", "-q")
+        bool, option("Print one line with how the rows came out, and nothing meanwhile.", "--quiet", "-q")
     ] = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -95,8 +89,7 @@ def suite(  # noqa: PLR0913 - one parameter per option
     """
     talk = talk_of(quiet=quiet, verbose=verbose)
     given = (table, requests, hold, duration, workers, out)
-    if markdown is not None and not (markdown.parent.is_dir() and os.access(markdown.parent, os.W_OK)):
-        raise UsageError(f"--markdown {markdown}: {markdown.parent} is no folder that can be written to")
+    prove_writable("--markdown", markdown)
     if resume is not None or report is not None:
         _prove_nothing_else(resume, report, patterns, given)
     if report is not None:
@@ -170,7 +163,7 @@ def _show(record: SuiteRecord, folder: SuiteFolder, markdown: Path | None, talk:
     if talk.quiet:
         print(summary_words(record))
     else:
-        print_suite(record, Console(soft_wrap=False, highlight=False), folder=str(folder.path))
+        print_suite(record, out_console(), folder=str(folder.path))
     if markdown is not None:
         write_page(record, folder.path, markdown)
     return exit_code_of(record)

@@ -108,6 +108,16 @@ def talk_of(*, quiet: bool, verbose: bool) -> Talk:
     return Talk(loudness=loudness, err=Console(stderr=True, quiet=quiet, force_terminal=force, highlight=False))
 
 
+def out_console() -> Console:
+    """stdout, for results: a number in them has no colour for being one."""
+    return Console(highlight=False)
+
+
+def progress(words: str) -> None:
+    """What goes on now, on stderr."""
+    print(f"{words} ...", file=sys.stderr)
+
+
 def settings_words(plan: RunPlan) -> str:
     """What a run is begun with, in one line; of the target's own settings only which file has them."""
     named = {

@@ -4,18 +4,15 @@ import json
 import os
 import platform
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from floodmark.cli.groups import option
 from floodmark_deploy.wheelhouse import EXTRAS, WheelhousePlan, make_wheelhouse
 
 LINUX_NAMES = {"arm64": "aarch64", "AMD64": "x86_64"}
 """macOS' and Windows' words, and Linux'."""
-
-
-def _option(words: str, *names: str, default: str = "", **more: Any) -> Any:
-    return typer.Option(*names, help=f"{words} {default}".rstrip(), show_default=False, **more)
 
 
 def cache_folder() -> Path:
@@ -30,12 +27,12 @@ def linux_machine(name: str) -> str:
 
 def wheelhouse(
     extras: Annotated[
-        str, _option(f"What the hosts are for, with commas: {', '.join(EXTRAS)}.", default="[default: load]")
+        str, option(f"What the hosts are for, with commas: {', '.join(EXTRAS)}.", default="[default: load]")
     ] = "load",
-    python: Annotated[str, _option("The hosts' Python.", metavar="VERSION", default="[default: this one's]")] = "",
-    machine: Annotated[str, _option("The hosts' processor.", metavar="NAME", default="[default: this one's]")] = "",
+    python: Annotated[str, option("The hosts' Python.", metavar="VERSION", default="[default: this one's]")] = "",
+    machine: Annotated[str, option("The hosts' processor.", metavar="NAME", default="[default: this one's]")] = "",
     out: Annotated[
-        Path | None, _option("Where archive and wheels are kept.", metavar="FOLDER", default="[default: a cache]")
+        Path | None, option("Where archive and wheels are kept.", metavar="FOLDER", default="[default: a cache]")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the archive's path.")] = False,
 ) -> None:

@@ -289,8 +289,8 @@ class WorkerReport:
     second of the burst; `late_max_s` the largest released minus planned. `cut`: it was ended before its time.
     `outcomes` has all its requests by what became of them. `ports` is how many source ports it could choose from, over
     all its addresses, and `time_wait_max` the most TIME_WAIT sockets seen in its network namespace; None: not known.
-    `reuses_time_wait`: its kernel takes the ports of these again where no others are left. `was_ahead`: its requests were
-    released at a real-time priority, ahead of all else on its host.
+    `reuses_time_wait`: its kernel takes the ports of these again where no others are left. `was_ahead`: its requests
+    were released at a real-time priority, ahead of all else on its host.
     """
 
     worker: str

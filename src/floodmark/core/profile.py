@@ -214,7 +214,6 @@ class SearchProfile:
         return self.most
 
 
-HeldProfile = BurstProfile
 SteadyProfile = ClosedProfile | ArrivalsProfile
 LoadProfile = BurstProfile | ClosedProfile | ArrivalsProfile
 """What one order to the workers can be."""

@@ -38,9 +38,10 @@ from floodmark.core.kept_json import read_kept
 from floodmark.core.line_file import LineFile, unwritable
 from floodmark.core.messages import WorkerReport
 from floodmark.core.profile import Profile
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.sample import Sample, TargetLimits
 from floodmark.core.second import Second
-from floodmark.core.target import ExpectSpec, RequestSpec
+from floodmark.core.target import ExpectSpec
 
 FORMAT = 1
 RUNS_FOLDER = "runs"

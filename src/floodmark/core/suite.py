@@ -6,8 +6,9 @@ from enum import StrEnum
 
 from floodmark.core.profile import BurstProfile, ClosedProfile
 from floodmark.core.published import PublishedCeiling, PublishedRate
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.run_folder import RunStatus
-from floodmark.core.target import ExpectSpec, RequestSpec
+from floodmark.core.target import ExpectSpec
 
 SUITE_FORMAT = 1
 

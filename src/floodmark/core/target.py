@@ -11,8 +11,7 @@ from floodmark.core.errors import PlanError, WireError
 from floodmark.core.names import prove_plain_name
 from floodmark.core.published import SuiteSpec, prove_failures
 from floodmark.core.recognise import RecogniseSpec
-from floodmark.core.request_spec import RequestSpec as RequestSpec  # noqa: PLC0414 - others have it from here
-from floodmark.core.request_spec import prove_path, prove_status
+from floodmark.core.request_spec import RequestSpec, prove_path, prove_status
 
 FILE_NAME = "target.toml"
 MAX_PORT = 65_535

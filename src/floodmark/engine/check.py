@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from floodmark.core.outcomes import Outcome
-from floodmark.core.target import RequestSpec
+from floodmark.core.request_spec import RequestSpec
 
 KEPT_BODY_BYTES = 65_536
 """How much of a body is kept to look for a text in: ten thousand answers at once must fit into memory."""

@@ -9,6 +9,7 @@ import random
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from hdrh.histogram import HdrHistogram
 
@@ -109,7 +110,7 @@ class SteadySimulation:
             seconds=tuple(self._seconds()),
         )
 
-    @property
+    @cached_property
     def end_s(self) -> float:
         """The end of the load: the plan's, or of an open model the last outcome."""
         if isinstance(self.profile, ClosedProfile):

@@ -6,29 +6,18 @@ import random
 from pathlib import Path
 
 import pytest
+from no_timeline import NO_TIMELINE
 
 from floodmark.analysis.compare.conditions import ComparedRun
 from floodmark.analysis.compare.document import Change
 from floodmark.analysis.compare.quantities import TESTED, values_of
 from floodmark.analysis.compare.runs import compare
 from floodmark.analysis.compare.statistics import ALPHA, joint_p
-from floodmark.analysis.document import Judged, Timeline, VerdictDocument
+from floodmark.analysis.document import Judged, VerdictDocument
 from floodmark.core.codec import from_plain
 from floodmark.core.run_folder import Manifest
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "compare"
-NO_TIMELINE = Timeline(
-    times_s=(),
-    places={},
-    answered=(),
-    failed=(),
-    unsent=(),
-    certain_until_s=None,
-    processes=(),
-    threads=(),
-    open_files=(),
-    rss_bytes=(),
-)
 
 
 def recorded(name):

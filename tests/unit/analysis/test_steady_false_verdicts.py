@@ -9,8 +9,8 @@ from floodmark.analysis.judge import judge
 from floodmark.core.outcomes import Outcome
 from floodmark.core.places import Place
 from floodmark.core.profile import ArrivalsProfile, ClosedProfile
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.run_folder import RunStatus
-from floodmark.core.target import RequestSpec
 
 TWO_KINDS_S = (0.005, 0.4)
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from hdrh.histogram import HdrHistogram
+from no_timeline import NO_TIMELINE
 
-from floodmark.analysis.document import Judged, ThresholdResult, Timeline, VerdictDocument
+from floodmark.analysis.document import Judged, ThresholdResult, VerdictDocument
 from floodmark.analysis.metrics import metrics_of
 from floodmark.analysis.percentiles import empty_histogram, percentiles_in, percentiles_of
 from floodmark.analysis.thresholds import judge_thresholds, with_thresholds
@@ -16,18 +17,6 @@ from floodmark.core.errors import ThresholdError
 from floodmark.core.threshold_grammar import parse_all
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "report"
-NO_TIMELINE = Timeline(
-    times_s=(),
-    places={},
-    answered=(),
-    failed=(),
-    unsent=(),
-    certain_until_s=None,
-    processes=(),
-    threads=(),
-    open_files=(),
-    rss_bytes=(),
-)
 
 
 def document(name: str) -> VerdictDocument:

@@ -14,8 +14,8 @@ from floodmark.campaign.plan import RunPlan
 from floodmark.core.address import Address
 from floodmark.core.asked import Asked
 from floodmark.core.errors import ClusterError, LimitError, RunFolderError, TargetError, UsageError
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.run_folder import RunFolder, RunStatus
-from floodmark.core.target import RequestSpec
 from floodmark_deploy.fake import FakeProgram, FakeShell
 from floodmark_deploy.shell import Command
 
@@ -117,6 +117,21 @@ def test_a_run_ends_when_the_manifest_says_so_and_leaves_nothing(tmp_path):
     assert folder.manifest().status is RunStatus.COMPLETE
     assert [job.command.argv[0] for job in shell.jobs] == ["master", "agent", "worker", "worker"]
     assert stopped(shell)
+
+
+def test_the_keys_of_a_run_are_three_files_outside_its_folder_and_gone_with_it(tmp_path):
+    found = []
+
+    def look(command):
+        keys = Path(command.argv[command.argv.index("--keys") + 1])
+        found.append((keys, sorted(path.name for path in keys.iterdir()), keys.stat().st_mode & 0o777))
+
+    master = FakeProgram(on_start=ends_as(RunStatus.COMPLETE))
+    folder = run(shell_with(master=master, agent=FakeProgram(on_start=look)), plan_in(tmp_path))
+    ((keys, names, mode),) = found
+    assert (names, mode) == (["agent.toml", "master.toml", "worker.toml"], 0o700)
+    assert not keys.is_relative_to(folder.path)
+    assert not keys.exists()
 
 
 def test_what_the_agent_may_take_of_a_core_is_the_plans(tmp_path):

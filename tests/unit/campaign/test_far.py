@@ -11,8 +11,9 @@ from floodmark.campaign.planned import planned_manifest, told
 from floodmark.core.address import parse_url
 from floodmark.core.asked import Asked
 from floodmark.core.errors import UsageError
+from floodmark.core.request_spec import RequestSpec
 from floodmark.core.run_folder import HoldProbe, RunStatus
-from floodmark.core.target import RequestSpec, read_target
+from floodmark.core.target import read_target
 from floodmark_deploy.hosts_file import read_hosts
 from floodmark_deploy.zoo import find_target
 

@@ -8,7 +8,7 @@ from floodmark.campaign.plan import RunPlan, prove_limits
 from floodmark.core.address import Address
 from floodmark.core.asked import Asked
 from floodmark.core.errors import LimitError, UsageError
-from floodmark.core.target import RequestSpec
+from floodmark.core.request_spec import RequestSpec
 
 HELD, STEADY = ("burst", "ramp", "search"), ("closed", "arrivals")
 

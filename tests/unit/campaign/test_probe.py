@@ -11,7 +11,7 @@ import pytest
 from floodmark.campaign.probe import PROBES, probe, prove_listening
 from floodmark.core.address import Address
 from floodmark.core.errors import TargetError
-from floodmark.core.target import RequestSpec
+from floodmark.core.request_spec import RequestSpec
 
 RIGHT = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 WRONG = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\nno"

@@ -5,6 +5,7 @@ import os
 from dataclasses import replace
 
 import pytest
+from suite_found import FOUND_FOUR
 
 from floodmark.campaign.suite import Suite
 from floodmark.core.errors import (
@@ -17,23 +18,11 @@ from floodmark.core.errors import (
 )
 from floodmark.core.profile import BurstProfile
 from floodmark.core.run_folder import RunStatus
-from floodmark.core.suite import RowState, SuiteAsked, SuiteFound, SuiteRecord, SuiteRow, SuiteTable
+from floodmark.core.suite import RowState, SuiteAsked, SuiteRecord, SuiteRow, SuiteTable
 from floodmark.core.suite_folder import SuiteFolder
 from floodmark.core.target import StartSpec, TargetSpec
 
-FOUND = SuiteFound(
-    sentence="it handles 4",
-    invalid=(),
-    planned=10,
-    answered=4,
-    ceiling=4,
-    peak=4,
-    unit="process",
-    reused=True,
-    processes=4,
-    lines=(),
-    failures={},
-)
+FOUND = replace(FOUND_FOUR, answered=4, unit="process", reused=True, processes=4)
 
 
 class Watcher:

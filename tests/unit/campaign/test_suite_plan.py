@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from suite_found import FOUND_FOUR
 
 from floodmark.campaign.suite_plan import Machine, again, going_on, plan_of, refreshed, rows_of, unread_rows
 from floodmark.core.published import PublishedCeiling, PublishedRate, SuiteSpec
-from floodmark.core.suite import RowState, SuiteAsked, SuiteFound, SuiteRecord, SuiteTable
-from floodmark.core.target import RequestSpec, StartSpec, TargetSpec
+from floodmark.core.request_spec import RequestSpec
+from floodmark.core.suite import RowState, SuiteAsked, SuiteRecord, SuiteTable
+from floodmark.core.target import StartSpec, TargetSpec
 
 
 def spec_of(name, **suite):
@@ -146,29 +148,14 @@ def test_a_row_that_is_run_again_forgets_its_last_try():
     assert again(replace(row, state=RowState.FAILED, reason="it died", folder="a-flask-plain", took_s=1.0)) == row
 
 
-FOUND = SuiteFound(
-    sentence="",
-    invalid=(),
-    planned=10,
-    answered=10,
-    ceiling=4,
-    peak=4,
-    unit=None,
-    reused=None,
-    processes=None,
-    lines=(),
-    failures={},
-)
-
-
 def record_of(*rows):
     return SuiteRecord(started_utc="2026-01-01T00:00:00+00:00", asked=SuiteAsked(), rows=rows)
 
 
 def test_a_suite_that_goes_on_runs_again_what_is_not_done_or_does_not_count():
     (row,) = rows_of((PLAIN,), SuiteAsked())
-    done = replace(row, state=RowState.DONE, found=FOUND, folder="a-flask-plain")
-    late = replace(done, found=replace(FOUND, invalid=("late",)))
+    done = replace(row, state=RowState.DONE, found=FOUND_FOUR, folder="a-flask-plain")
+    late = replace(done, found=replace(FOUND_FOUR, invalid=("late",)))
     died = replace(row, state=RowState.FAILED, reason="it died", folder="a-flask-plain")
     record = going_on(record_of(done, late, died, row), {PLAIN.name: PLAIN})
     assert record.rows == (done, row, row, row)
@@ -187,6 +174,6 @@ def test_in_the_place_of_a_target_that_could_not_be_read_stand_its_rows_when_it_
 def test_what_a_row_sent_is_kept_once_it_was_measured_and_of_an_older_suite_taken_from_the_file():
     _, row, _ = rows_of((RATED,), SuiteAsked())
     today = spec_of("go", b=(PublishedRate(row="T7", path="/other"),))
-    assert refreshed(replace(row, state=RowState.DONE, found=FOUND), today).request.path == HEALTH["path"]
+    assert refreshed(replace(row, state=RowState.DONE, found=FOUND_FOUR), today).request.path == HEALTH["path"]
     assert refreshed(row, today).request.path == "/other"
-    assert refreshed(replace(row, state=RowState.DONE, found=FOUND, request=None), today).request.path == "/other"
+    assert refreshed(replace(row, state=RowState.DONE, found=FOUND_FOUR, request=None), today).request.path == "/other"

@@ -13,8 +13,8 @@ from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
 from floodmark.core.profile import BurstProfile
 from floodmark.core.run_folder import CLOCKS, Manifest, RunFolder, RunStatus
-from floodmark.report.compare.pictures import OVERLAYS
 from floodmark.report.pictures.catalogue import PICTURES
+from floodmark.report.pictures.overlay import OVERLAYS
 
 
 @pytest.fixture

@@ -6,25 +6,14 @@ import subprocess
 from dataclasses import replace
 
 import pytest
+from run_records import RUNNING
 
 from floodmark.core.errors import RunFolderError
 from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
-from floodmark.core.profile import BurstProfile
-from floodmark.core.run_folder import MANIFEST, Manifest, RunFolder, RunStatus
+from floodmark.core.run_folder import MANIFEST, RunFolder, RunStatus
 
-MANIFEST_RECORD = Manifest(
-    run_id="r",
-    status=RunStatus.RUNNING,
-    started_utc="2026-01-01",
-    target="t",
-    url="http://h/",
-    profile=BurstProfile(requests=3, within_s=0, hold_s=1),
-    hold_known=True,
-    workers=1,
-    beat_s=0.05,
-    fired_s=1.0,
-)
+FIRED = replace(RUNNING, fired_s=1.0)
 DISK_BYTES = 128 << 10
 
 
@@ -59,15 +48,15 @@ def full(disk):
 def folder(disk):
     folder = RunFolder(disk / "run")
     folder.create()
-    folder.write_manifest(MANIFEST_RECORD)
+    folder.write_manifest(FIRED)
     return folder
 
 
 def test_a_manifest_that_cannot_be_written_is_one_line_and_the_one_of_before_stays(disk, folder):
-    later = replace(MANIFEST_RECORD, status=RunStatus.COMPLETE, problems=("x" * 8192,))
+    later = replace(FIRED, status=RunStatus.COMPLETE, problems=("x" * 8192,))
     with full(disk), pytest.raises(RunFolderError, match=r"run\.json: cannot be written: No space left.*make room"):
         folder.write_manifest(later)
-    assert folder.manifest() == MANIFEST_RECORD
+    assert folder.manifest() == FIRED
     assert [path.name for path in folder.path.iterdir()] == [MANIFEST]
     folder.write_manifest(later)
     assert folder.manifest() == later

@@ -3,26 +3,15 @@
 import json
 
 import pytest
+from run_records import RUNNING
 
 from floodmark.core.clock import ClockReading
 from floodmark.core.errors import RunFolderError
 from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
-from floodmark.core.profile import BurstProfile
-from floodmark.core.run_folder import CLOCKS, HITS, MANIFEST, Manifest, RunFolder, RunStatus
+from floodmark.core.run_folder import CLOCKS, HITS, MANIFEST, RunFolder
 from floodmark.core.tail import LineTail
 
-MANIFEST_RECORD = Manifest(
-    run_id="r",
-    status=RunStatus.RUNNING,
-    started_utc="2026-01-01",
-    target="t",
-    url="http://h/",
-    profile=BurstProfile(requests=3, within_s=0, hold_s=1),
-    hold_known=True,
-    workers=1,
-    beat_s=0.05,
-)
 HIT_RECORDS = tuple(Hit(id=number, worker="w", planned_s=1.0, outcome=Outcome.WAITING) for number in (1, 2, 3))
 
 
@@ -30,7 +19,7 @@ HIT_RECORDS = tuple(Hit(id=number, worker="w", planned_s=1.0, outcome=Outcome.WA
 def folder(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.create()
-    folder.write_manifest(MANIFEST_RECORD)
+    folder.write_manifest(RUNNING)
     folder.append_hits(list(HIT_RECORDS))
     folder.append(CLOCKS, [ClockReading(node="agent", offset_s=1.0, bound_s=0.1)])
     yield folder
@@ -39,7 +28,7 @@ def folder(tmp_path):
 
 def test_what_was_written_is_read_again_while_the_run_goes_on(folder):
     recording = RunFolder(folder.path).read()
-    assert recording.manifest == MANIFEST_RECORD
+    assert recording.manifest == RUNNING
     assert recording.hits == HIT_RECORDS
     assert recording.clocks[0].node == "agent"
     assert recording.samples == ()
@@ -93,7 +82,7 @@ def test_a_manifest_of_another_format_is_refused(folder):
 
 
 def test_a_manifest_is_replaced_whole_and_leaves_nothing_beside(folder):
-    folder.write_manifest(MANIFEST_RECORD)
+    folder.write_manifest(RUNNING)
     assert sorted(path.name for path in folder.path.iterdir()) == [CLOCKS, HITS, MANIFEST]
 
 

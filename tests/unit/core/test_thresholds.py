@@ -1,10 +1,13 @@
 """Thresholds as people write them: what each text means, and what is said of one that means nothing."""
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from floodmark.core.errors import ThresholdError
+from floodmark.core.errors import ThresholdError, UsageError
+from floodmark.core.goals import goals_of
 from floodmark.core.metric_names import STATISTICS, TRENDS, UNITS, is_told_live
 from floodmark.core.threshold import LIMIT_UNITS, OPERATORS, Threshold
 from floodmark.core.threshold_grammar import parse_all, parse_thresholds, ranks_of
@@ -241,9 +244,26 @@ def test_a_value_is_shown_in_the_unit_that_the_limit_is_written_in(text, value, 
     assert parsed(text).shown(value) == shown
 
 
-def test_what_is_known_at_the_end_only_is_not_told_live():
-    assert is_told_live("http_req_duration.p97")
-    assert is_told_live("requests.refused")
-    assert not is_told_live("requests.waiting")
-    assert not is_told_live("target.in_service.ceiling")
-    assert not is_told_live("http_reqsx.count")
+@pytest.mark.parametrize("kind", ["burst", "ramp", "closed", "arrivals"])
+def test_what_is_known_at_the_end_only_is_not_told_live(kind):
+    assert is_told_live("http_req_duration.p97", kind)
+    assert is_told_live("requests.refused", kind)
+    assert not is_told_live("requests.waiting", kind)
+    assert not is_told_live("target.in_service.ceiling", kind)
+    assert not is_told_live("http_reqsx.count", kind)
+    is_steady = kind in {"closed", "arrivals"}
+    assert is_told_live("http_req_waiting.p95", kind) != is_steady
+    assert is_told_live("http_reqs.rate", kind) == is_told_live("throughput.least", kind) == is_steady
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "words"),
+    [
+        ("burst", "http_reqs: rate>10", "http_reqs.rate is known at the end of a burst load only"),
+        ("closed", "http_req_waiting: p(95)<1", "http_req_waiting.p95 is known at the end of a closed load only"),
+    ],
+)
+def test_a_load_that_no_threshold_could_end_is_refused(kind, text, words):
+    with pytest.raises(UsageError, match=f"^--abort-on-fail: {re.escape(words)}; docs/reference/metrics.md says"):
+        goals_of(kind, [text], abort_on_fail=True)
+    assert goals_of(kind, [text, "http_req_failed: count<1"], abort_on_fail=True).abort_on_fail

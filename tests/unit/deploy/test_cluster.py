@@ -7,7 +7,7 @@ import pytest
 from floodmark.core.address import Address
 from floodmark.core.asked import DEFAULTS, FLAGS, Asked, profile_of
 from floodmark.core.profile import PROFILE_KINDS
-from floodmark.core.target import RequestSpec
+from floodmark.core.request_spec import RequestSpec
 from floodmark_deploy.cluster import ClusterPlan, agent_command, master_command, worker_command
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from floodmark.core.errors import ClusterError, PlanError
+from floodmark.core.errors import ClusterError, PlanError, UsageError
 from floodmark_deploy.hosts_file import HostRole, read_hosts
-from floodmark_deploy.remote_cluster import prove_apart
+from floodmark_deploy.remote_cluster import RemoteCluster, prove_apart
 from floodmark_deploy.remote_host import Probe, RemoteHost
 from floodmark_deploy.ssh_settings import read_settings
 
@@ -135,6 +135,33 @@ def test_a_proxy_command_is_refused_since_a_shell_would_read_it(tmp_path):
         settings(tmp_path, "a", "Host a\n ProxyCommand nc %h %p\n")
 
 
+@pytest.mark.parametrize(("name", "host"), [("me@web:2222", "web"), ("web", "web"), ("2001:db8::1", "2001:db8::1")])
+def test_the_others_reach_a_host_without_the_user_and_the_port_that_ssh_is_told(tmp_path, name, host):
+    assert hosts(tmp_path, GOOD.replace('"two"', f'"{name}"')).hosts[1].reached_at == host
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "words"),
+    [
+        ("web", "Host web\n Port http\n", r"^web: port 'http': give 1 to 65535$"),
+        ("web:0", "", r"^web:0: port '0': give 1 to 65535$"),
+        (
+            "web",
+            "Host web\n CanonicalizeHostname yes\n CanonicalDomains invalid\n CanonicalizeFallbackLocal no\n",
+            r"^web: its ssh_config wants its full name, and there is none: ",
+        ),
+    ],
+)
+def test_what_ssh_config_says_that_cannot_be_meant_is_a_line(tmp_path, name, lines, words):
+    with pytest.raises(PlanError, match=words):
+        settings(tmp_path, name, lines)
+
+
+def test_logs_of_a_host_that_the_cluster_has_not_are_refused_before_anybody_is_asked(tmp_path):
+    with pytest.raises(UsageError, match=r"^--host 'three': the cluster has one, two$"):
+        next(RemoteCluster(hosts(tmp_path)).logs(5, "three"))
+
+
 def test_without_a_config_the_name_is_the_host(tmp_path):
     found = read_settings("me@192.0.2.3:2022", tmp_path / "none")
     assert (found.host, found.port, found.user) == ("192.0.2.3", 2022, "me")
@@ -159,6 +186,13 @@ def test_a_host_that_will_not_do_is_told_why(tmp_path, changes, words):
     with pytest.raises(ClusterError) as caught:
         host.judge(replace(FIT, **changes))
     assert words in str(caught.value)
+
+
+def test_a_host_that_has_floodmark_needs_less_room(tmp_path):
+    host = RemoteHost(hosts(tmp_path).hosts[0], hosts(tmp_path), None, wall=lambda: 1_000.0)
+    host.judge(replace(FIT, digest="d", free_bytes=5 * 10**8))
+    with pytest.raises(ClusterError, match=r"^one: has 50 MB free in /var/lib, 200 MB are needed$"):
+        host.judge(replace(FIT, digest="d", free_bytes=5 * 10**7))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 
 from floodmark.core.address import Address
 from floodmark.core.errors import MissingRuntimeError, PlanError, TargetError
-from floodmark.core.target import LimitsSpec, NeedsSpec, ReadySpec, RequestSpec, StartSpec, TargetSpec
+from floodmark.core.request_spec import RequestSpec
+from floodmark.core.target import LimitsSpec, NeedsSpec, ReadySpec, StartSpec, TargetSpec
 from floodmark_deploy.fake import FakeProgram, FakeShell
 from floodmark_deploy.port import prove_free
 from floodmark_deploy.shell import Command

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from floodmark.core.outcomes import Outcome
-from floodmark.core.target import RequestSpec
+from floodmark.core.request_spec import RequestSpec
 from floodmark.engine.check import KEPT_BODY_BYTES, AnswerCheck
 
 

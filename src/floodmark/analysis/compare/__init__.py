@@ -1,1 +1,1 @@
-"""Runs of two or more settings, side by side: verdicts in, a `CompareDocument` out. Pure."""
+"""Runs side by side, of one setting or of several: verdicts in, a `CompareDocument` out. Pure."""

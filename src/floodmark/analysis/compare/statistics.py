@@ -4,7 +4,7 @@ The runs are what is repeated, not the requests: those of one run share its proc
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -58,20 +58,7 @@ def joint_p(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]])
     """
     if not before:
         return []
-    # Here, not above: the library takes a second to load, and most commands test nothing.
-    from scipy.stats import permutation_test  # noqa: PLC0415  the reason is above
-
-    found = permutation_test(
-        _standardized(before, after),
-        _between,
-        permutation_type="independent",
-        alternative="greater",
-        n_resamples=ARRANGEMENTS,
-        batch=BATCH,
-        axis=-1,
-        vectorized=True,
-        rng=SEED,
-    )
+    found = _arranged(_standardized(before, after), _between, "independent")
     return _step_down(found.statistic, found.null_distribution, exact=_ways(len(before[0]), len(after[0])))
 
 
@@ -79,13 +66,19 @@ def drift_p(values: Sequence[Sequence[float]]) -> list[float]:
     """The same for runs of one setting in the order in which they were made: whether figures rise or fall with it."""
     if not values:
         return []
-    from scipy.stats import permutation_test  # noqa: PLC0415  as above
+    found = _arranged((_array(values),), _with_order, "pairings")
+    return _step_down(found.statistic, found.null_distribution, exact=math.factorial(len(values[0])))
 
-    number = len(values[0])
-    found = permutation_test(
-        (_array(values),),
-        _with_order,
-        permutation_type="pairings",
+
+def _arranged(samples: tuple[Any, ...], statistic: Callable[..., Any], kind: str) -> Any:
+    """The statistic, and what it is in other arrangements of the runs; `kind` says of which (scipy's words)."""
+    # Here, not above: the library takes a second to load, and most commands test nothing.
+    from scipy.stats import permutation_test  # noqa: PLC0415  the reason is above
+
+    return permutation_test(
+        samples,
+        statistic,
+        permutation_type=kind,
         alternative="greater",
         n_resamples=ARRANGEMENTS,
         batch=BATCH,
@@ -93,7 +86,6 @@ def drift_p(values: Sequence[Sequence[float]]) -> list[float]:
         vectorized=True,
         rng=SEED,
     )
-    return _step_down(found.statistic, found.null_distribution, exact=math.factorial(number))
 
 
 def shift_of(before: Sequence[float], after: Sequence[float]) -> Shift:

@@ -1,1 +1,1 @@
-"""What a closed loop's or an arrival rate's recording means: seconds instead of single hits. Pure."""
+"""What a recording of a closed loop or of an arrival rate means: its seconds, and a sample of its hits. Pure."""

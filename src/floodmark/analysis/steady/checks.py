@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from floodmark.analysis.axis import Axis
 from floodmark.analysis.checks import (
     BUSY_CPU_SHARE,
-    HELD_SHARE,
+    check_hold,
     run_complete,
     server_answered,
     workers_present,
@@ -104,7 +104,7 @@ def check_steady(found: SteadyFindings) -> Validity:
         ports_left(axis),
         check_clocks(axis.recording),
         *((_littles_law(found),) if not open_model else ()),
-        *((_hold_held(found),) if _is_held(found) else ()),
+        *((check_hold(quickest_answers_s(found.seconds.latency), found.profile.hold_s),) if _is_held(found) else ()),
         server_answered(axis.recording.manifest, found.outcomes),
         *check_target(axis, _open_about(found), gap_s=GAP_S, count_gap_s=_count_gap_s(found.profile)),
     )
@@ -243,18 +243,6 @@ def _mean_in_flight(found: SteadyFindings) -> float:
 def _is_held(found: SteadyFindings) -> bool:
     """The server was told how long to hold."""
     return found.profile.hold_s > 0 and found.axis.recording.manifest.request.holds
-
-
-def _hold_held(found: SteadyFindings) -> Check:
-    name = "answers took the hold"
-    hold_s = found.profile.hold_s
-    quickest_s = quickest_answers_s(found.seconds.latency)
-    if quickest_s is None:
-        return Check(name=name, ok=None, words="nothing was answered")
-    words = f"the quickest answers took {milliseconds(quickest_s)}, the hold is {milliseconds(hold_s)}"
-    if quickest_s >= HELD_SHARE * hold_s:
-        return Check(name=name, ok=True, words=words)
-    return Check(name=name, ok=False, words=f"{words}: --hold is not what this server does")
 
 
 def _count_gap_s(profile: SteadyProfile) -> float:

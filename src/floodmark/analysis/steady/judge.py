@@ -13,9 +13,11 @@ from floodmark.analysis.document import (
     InService,
     Judged,
     Judgement,
+    Percentiles,
     ServiceTime,
     Throughput,
     Timeline,
+    Validity,
     VerdictDocument,
 )
 from floodmark.analysis.estimates import LITTLES_LAW, agreement_words
@@ -78,58 +80,15 @@ def judge_steady(
     Raises `RunFolderError` where its seconds cannot be read.
     """
     load = _load(axis, profile)
-    seconds = load.seconds
+    seconds, recording = load.seconds, axis.recording
     late, latency = percentiles_in(seconds.late), percentiles_in(seconds.latency, ranks)
-    validity = check_steady(
-        SteadyFindings(
-            axis=axis,
-            profile=profile,
-            seconds=seconds,
-            outcomes=load.outcomes,
-            latency=latency,
-            late=late,
-            throughput=load.throughput,
-            full=load.full,
-            held_back=load.held_back,
-        )
-    )
-    found = _judgement(load)
-    settled = settled_places(axis, load.timeline, _settled_s(profile))
-    story = Story(
-        target=axis.recording.manifest.target,
-        profile=profile,
-        found=found,
-        outcomes=load.outcomes,
-        throughput=load.throughput,
-        latency=latency,
-        service=load.service,
-        at_once=_at_once(load),
-        settled=settled,
-        most_in_flight=max((point.in_flight + point.unreleased for point in seconds.points), default=0),
-        on_way=load.flow.on_way,
-        line=load.line,
-        full_from=load.full[0] if load.held_back else None,
-        line_grew=isinstance(profile, ArrivalsProfile) and line_grew(profile, seconds, load.outcomes),
-        many_failed=_without(load) > KEPT_SHARE * sum(load.outcomes.values()),
-        fault=generator_fault(validity),
-        lost=len(axis.recording.workers) < axis.recording.manifest.workers,
-        ended_early=axis.recording.manifest.status is not RunStatus.COMPLETE,
-    )
-    manifest, waited = axis.recording.manifest, load.line.waited is True
-    recognised = recognise(manifest, Measured(at_once=None, unit=found.model.unit, is_count=False), known)
-    found = replace(found, limits=limits_reached(axis, found, steady=True))
-    found = replace(
-        found,
-        sentence=steady_sentence(story),
-        advice=advise_steady(manifest, found, validity.checks, waited=waited, known=recognised),
-        known=recognised.server if recognised else None,
-    )
+    validity = _validity(load, latency, late)
     document = VerdictDocument(
         format=FORMAT,
-        target=axis.recording.manifest.target,
-        status=axis.recording.manifest.status.value,
+        target=recording.manifest.target,
+        status=recording.manifest.status.value,
         profile=summary_of(profile if hold_is_known(axis) else replace(profile, hold_s=0.0)),
-        verdict=found,
+        verdict=_spoken(load, validity, latency, known),
         outcomes=load.outcomes,
         validity=validity,
         latency=latency,
@@ -139,8 +98,8 @@ def judge_steady(
         throughput=load.throughput,
         release=release_of_arrivals(axis, late) if isinstance(profile, ArrivalsProfile) else None,
         service=load.service,
-        agent=agent_cost(axis.recording),
-        clock=node_clocks(axis.recording),
+        agent=agent_cost(recording),
+        clock=node_clocks(recording),
     )
     curves = (curve_in("latency", seconds.latency), curve_in("connect", seconds.connect))
     return Judged(
@@ -149,6 +108,61 @@ def judge_steady(
         seconds=seconds.points,
         curves=tuple(curve for curve in curves if curve is not None),
         failed=failure_times_by_second(seconds.failed_in),
+    )
+
+
+def _validity(load: _Load, latency: Percentiles | None, late: Percentiles | None) -> Validity:
+    return check_steady(
+        SteadyFindings(
+            axis=load.axis,
+            profile=load.profile,
+            seconds=load.seconds,
+            outcomes=load.outcomes,
+            latency=latency,
+            late=late,
+            throughput=load.throughput,
+            full=load.full,
+            held_back=load.held_back,
+        )
+    )
+
+
+def _spoken(load: _Load, validity: Validity, latency: Percentiles | None, known: Sequence[TargetSpec]) -> Judgement:
+    """With the limits that were reached, what is advised, the server that was recognised, and the sentence."""
+    found, manifest = _judgement(load), load.axis.recording.manifest
+    story = _story(load, found, validity, latency)
+    recognised = recognise(manifest, Measured(at_once=None, unit=found.model.unit, is_count=False), known)
+    found = replace(found, limits=limits_reached(load.axis, found, steady=True))
+    waited = load.line.waited is True
+    return replace(
+        found,
+        sentence=steady_sentence(story),
+        advice=advise_steady(manifest, found, validity.checks, waited=waited, known=recognised),
+        known=recognised.server if recognised else None,
+    )
+
+
+def _story(load: _Load, found: Judgement, validity: Validity, latency: Percentiles | None) -> Story:
+    profile, seconds, recording = load.profile, load.seconds, load.axis.recording
+    return Story(
+        target=recording.manifest.target,
+        profile=profile,
+        found=found,
+        outcomes=load.outcomes,
+        throughput=load.throughput,
+        latency=latency,
+        service=load.service,
+        at_once=_at_once(load),
+        settled=settled_places(load.axis, load.timeline, _settled_s(profile)),
+        most_in_flight=max((point.in_flight + point.unreleased for point in seconds.points), default=0),
+        on_way=load.flow.on_way,
+        line=load.line,
+        full_from=load.full[0] if load.held_back else None,
+        line_grew=isinstance(profile, ArrivalsProfile) and line_grew(profile, seconds, load.outcomes),
+        many_failed=_without(load) > KEPT_SHARE * sum(load.outcomes.values()),
+        fault=generator_fault(validity),
+        lost=len(recording.workers) < recording.manifest.workers,
+        ended_early=recording.manifest.status is not RunStatus.COMPLETE,
     )
 
 
