@@ -14,7 +14,7 @@ from pathlib import Path
 import msgpack
 import pytest
 import zmq
-from command import TIMEOUT_S, free_port, manifest, own_server, run_folder, started, wait_until
+from command import TIMEOUT_S, manifest, own_server, run_folder, started, wait_until
 
 from floodmark.core import messages
 from floodmark.core.bus_keys import AGENT, WORKER, read_node_keys
@@ -22,6 +22,7 @@ from floodmark.core.run_folder import RunFolder
 from floodmark.report.build import build_report
 from floodmark_agent.bus import Bus
 from floodmark_deploy.keys import make_keys
+from floodmark_deploy.port import free_port
 
 pytestmark = pytest.mark.live
 
@@ -256,7 +257,7 @@ def test_a_master_that_may_not_listen_says_so_in_one_line(tmp_path, words, said)
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("parts", ["bus_parts.py", "bus_flood_parts.py", "bus_names_parts.py"])
+@pytest.mark.parametrize("parts", ["bus_parts.py", "bus_flood_parts.py", "bus_names_parts.py", "bus_return_parts.py"])
 def test_the_guarded_sockets_keep_what_they_promise(parts):
     command = [sys.executable, str(Path(__file__).with_name(parts))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

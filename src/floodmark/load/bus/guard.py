@@ -3,11 +3,13 @@
 Who is a worker is Locust's to know: it is in ``runner.clients`` from its ``client_ready`` on.
 """
 
+import contextlib
 import functools
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from locust.exception import RPCError
 from locust.rpc.protocol import Message
 from locust.runners import STATE_INIT, STATE_MISSING, STATE_STOPPED
 
@@ -138,6 +140,8 @@ def _may_say(runner: Any, workers: Workers, client_id: str, message: Message) ->
         _note(message, client_id, "sent a message of an unknown type", f"{kind!r:.60}")
         return False
     if kind not in FROM_ANYBODY and client_id not in workers:
+        if kind == "heartbeat":
+            _ask_to_join(runner, client_id)
         _note(message, client_id, f"sent a {kind} and is no worker of this master")
         return False
     try:
@@ -149,6 +153,15 @@ def _may_say(runner: Any, workers: Workers, client_id: str, message: Message) ->
         _note(message, client_id, f"said that it is a worker, and there are {MOST_WORKERS}")
         return False
     return True
+
+
+def _ask_to_join(runner: Any, client_id: str) -> None:
+    """A worker of a master that was here before, or one that was given up: by itself it would wait for a minute.
+
+    Told to stop, it says that it is ready, as after any test (WorkerRunner.handle_message).
+    """
+    with contextlib.suppress(RPCError):
+        runner.server.send_to_client(Message("stop", None, client_id))  # type: ignore[no-untyped-call] # Locust's
 
 
 def _give_index_back(runner: Any, sender: str) -> None:

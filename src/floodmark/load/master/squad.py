@@ -54,6 +54,12 @@ class Squad:
         """The workers that Locust has no more, and that have not reported their end."""
         return [name for identity, name in self.names.items() if not self.is_here(identity) and name not in self.done]
 
+    def gone(self) -> list[str]:
+        """The identities of those that Locust still has, and that neither reported their end nor are heard any more."""
+        clients = self._clients
+        unheard = (identity for identity in self.names if identity in clients and is_silent(clients[identity]))
+        return [identity for identity in unheard if self.names[identity] not in self.done]
+
     def is_here(self, identity: str) -> bool:
         """Locust knows the worker, and does not miss it."""
         return identity in self._clients and self._clients[identity].state != "missing"
