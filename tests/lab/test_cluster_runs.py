@@ -14,7 +14,7 @@ import zmq
 from over_ssh import OverSsh, failed_checks, verdict_of, wait_until
 
 BURST = ("--requests", "60", "--hold", "1")
-LOAD = ("--requests", "160", "--hold", "4")
+LOAD = ("--requests", "160", "--hold", "3")
 
 
 @pytest.fixture(scope="module")

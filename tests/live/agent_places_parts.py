@@ -21,7 +21,7 @@ NOBODY = 65534
 # In a network namespace of its own if told so, with a table of TCP sockets of its own if told its size.
 # Each place has another number of sockets; on a line of input it ends.
 PLACES = """
-import ctypes, fcntl, os, socket, struct, sys
+import ctypes, fcntl, os, random, socket, struct, sys
 family, host, path = getattr(socket, sys.argv[1]), sys.argv[2], sys.argv[4]
 where, _, size = sys.argv[3].partition(" ")
 def unshare():
@@ -38,7 +38,13 @@ kept = []
 def keep(one):
     kept.append(one)
     return one
-server = keep(socket.create_server((host, 0), family=family, backlog=100))
+def listener():                             # at no port that the kernel gives to clients: theirs would be counted
+    while True:
+        try:
+            return keep(socket.create_server((host, random.randrange(10_000, 30_000)), family=family, backlog=100))
+        except OSError:
+            pass
+server = listener()
 port = server.getsockname()[1]
 def pair():
     client = keep(socket.create_connection((host, port), timeout=10))
@@ -63,7 +69,7 @@ for _ in range(5):                          # accept queue
     keep(socket.create_connection((host, port), timeout=10))
 for _ in range(2):                          # left while in the accept queue
     keep(socket.create_connection((host, port), timeout=10)).shutdown(socket.SHUT_WR)
-deferred = keep(socket.create_server((host, 0), family=family, backlog=100))
+deferred = listener()
 deferred.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
 for _ in range(7):                          # half open: the kernel waits for the request
     keep(socket.create_connection(deferred.getsockname()[:2], timeout=10))

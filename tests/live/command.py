@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from floodmark_deploy.port import free_port
+
 SERVERS = Path(__file__).parent / "servers"
 TIMEOUT_S = 150
 
@@ -49,14 +51,6 @@ def own_server(script: str, *words: str, host: str = "127.0.0.1", cwd: Path) -> 
     with started(sys.executable, str(SERVERS / script), str(port), *words, host, cwd=cwd):
         wait_until(lambda: listens(host, port), f"a server on port {port}")
         yield port
-
-
-def free_port(host: str) -> int:
-    """A port that nobody listens on."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as trial:
-        trial.bind((host, 0))
-        return int(trial.getsockname()[1])
 
 
 def listens(host: str, port: int) -> bool:

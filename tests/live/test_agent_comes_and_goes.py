@@ -13,9 +13,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from command import SERVERS, free_port, listens, manifest, started, wait_until
+from command import SERVERS, listens, manifest, started, wait_until
 
 from floodmark.core.run_folder import LIVE, SAMPLES, RunFolder
+from floodmark_deploy.port import free_port
 
 pytestmark = pytest.mark.live
 

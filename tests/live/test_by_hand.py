@@ -10,7 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from command import free_port, own_server, run_folder, started, wait_until
+from command import own_server, run_folder, started, wait_until
+
+from floodmark_deploy.port import free_port
 
 BURST = Path(__file__).parents[2] / "locustfiles" / "burst.py"
 LOCUST = (sys.executable, "-m", "locust", "-f")

@@ -26,7 +26,7 @@ from floodmark.core.address import Address
 from floodmark.core.errors import TargetError
 from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
-from floodmark.core.target import RequestSpec
+from floodmark.core.request_spec import RequestSpec
 from floodmark.engine.burst import Burst, BurstWork, run_burst
 from floodmark.engine.check import AnswerCheck
 from floodmark.engine.connection import READ_BYTES, READS_PER_TURN

@@ -1,4 +1,7 @@
-"""`LocalShell` against processes that do not want to end, hide, or are left by a Floodmark that was killed."""
+"""`LocalShell` against processes that do not want to end, hide, or are left by a Floodmark that was killed.
+
+So with the folders that it leaves.
+"""
 
 import contextlib
 import os
@@ -14,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from floodmark.core.errors import FloodmarkError
+from floodmark_deploy.keeper import Keeper
+from floodmark_deploy.known_folder import KnownFolder, inode_at
 from floodmark_deploy.local import LocalJob, LocalShell
 from floodmark_deploy.processes import Wanted, read_process, wait_gone
 from floodmark_deploy.shell import JOB_VARIABLE, RUN_VARIABLE, Command
@@ -48,6 +53,14 @@ child.returncode = 0
 {then}
 """
 
+SEMAPHORE = """
+import multiprocessing, signal, time
+signal.signal(signal.SIGTERM, lambda *_: None)
+semaphore = multiprocessing.get_context("spawn").Semaphore()
+print(semaphore._semlock.name, flush=True)
+time.sleep(60)
+"""
+
 KEEPER_USER = """
 import sys, time
 from pathlib import Path
@@ -59,6 +72,35 @@ script, marker, log = sys.argv[1:]
 job = shell.start(Command(argv=(sys.executable, "-c", script), log=Path(log), marker=marker))
 print(job.pid, shell.keeper.pid, flush=True)
 time.sleep(60)
+"""
+
+FOLDER_USER = """
+import os, signal, sys
+from contextlib import ExitStack
+from pathlib import Path
+from floodmark_deploy.keeper import Keeper
+from floodmark_deploy.local import LocalShell
+
+def kill(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def kill_if_made(keeper, order, tell=Keeper.tell):
+    tell(keeper, order) if not Path(sys.argv[1]).exists() else kill()
+
+if sys.argv[3] == "made":
+    Keeper.tell = kill_if_made
+with ExitStack() as stack:
+    shell = LocalShell()
+    here, keys = (stack.enter_context(shell.private_folder(path)) for path in (Path(sys.argv[1]), None))
+    for folder in (here, keys):
+        (folder / "deep").mkdir()
+        (folder / "deep" / "file").touch()
+        (folder / "link").symlink_to(sys.argv[2])
+    if sys.argv[3] == "moved":
+        here.rename(sys.argv[2] + "/moved")
+        here.mkdir()
+        (here / "file").touch()
+    kill()
 """
 
 
@@ -265,7 +307,67 @@ def test_when_floodmark_is_killed_the_keeper_ends_all_and_itself(script: str, tm
         _until((tmp_path / "log").read_text)
         assert len(wanted.find()) == 2
         user.kill()
-    assert wait_gone(wanted, timeout_s=DEADLINE_S, number=None, clock=time.monotonic, sleep=time.sleep) == ()
+    assert wait_gone(wanted, timeout_s=DEADLINE_S, clock=time.monotonic, sleep=time.sleep) == ()
+
+
+def _semaphore(marker: str, log: Path) -> Path:
+    """Its file (sem_overview(7)), when the helper is there that removes it: before, nobody would."""
+    wanted = Wanted(marks=frozenset({f"{RUN_VARIABLE}={marker}"}))
+    _until(lambda: any(_ignores(note.pid, signal.SIGTERM) for note in wanted.find()))
+    _until(lambda: log.read_text().endswith("\n"))
+    semaphore = Path("/dev", "shm", f"sem.{log.read_text().strip()[1:]}")
+    assert semaphore.exists()
+    return semaphore
+
+
+def test_a_program_that_is_killed_leaves_no_semaphore_that_a_helper_of_it_would_remove(start: Start) -> None:
+    job = start(SEMAPHORE)
+    semaphore = _semaphore(MARKER, job.command.log)
+    job.stop(timeout_s=0)
+    assert job.poll() == -signal.SIGKILL
+    assert not semaphore.exists()
+
+
+def test_when_floodmark_is_killed_no_semaphore_is_left_either(tmp_path: Path) -> None:
+    marker, log = f"{MARKER}-{tmp_path.name}", tmp_path / "log"
+    argv = [sys.executable, "-c", KEEPER_USER, SEMAPHORE, marker, str(log)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as user:
+        semaphore = _semaphore(marker, log)
+        user.kill()
+    _until(lambda: not semaphore.exists())
+
+
+@pytest.mark.parametrize("when", ["made", "in use", "moved"])
+def test_when_floodmark_is_killed_its_folders_go_and_no_others(when: str, tmp_path: Path) -> None:
+    outside, temporary, here = tmp_path / "outside", tmp_path / "temporary", tmp_path / "with a line's\nend "
+    for folder in (outside, temporary):
+        folder.mkdir()
+    (outside / "file").touch()
+    subprocess.run(
+        [sys.executable, "-c", FOLDER_USER, str(here), str(outside), when],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    if when == "moved":  # another folder is in its place, and it is not where the keeper knows it
+        _until(lambda: not list(temporary.iterdir()))
+        assert (here / "file").exists()
+        assert (outside / "moved" / "deep" / "file").exists()
+    else:
+        _until(lambda: not here.exists() and not list(temporary.iterdir()))
+    assert (outside / "file").exists()
+
+
+def test_a_keeper_that_is_sent_away_removes_what_floodmark_had_no_time_for(tmp_path: Path) -> None:
+    known, removed, empty = (tmp_path / name for name in ("known", "removed", "empty"))
+    with Keeper() as keeper:
+        for folder in (known, removed):
+            folder.mkdir()
+            (folder / "file").touch()
+            keeper.tell(f"folder {KnownFolder(path=str(folder), inode=inode_at(str(folder)))}")
+        keeper.tell(f"folder {KnownFolder(path=str(empty))}")
+        keeper.tell(f"removed {KnownFolder(path=str(removed))}")
+    assert [folder.exists() for folder in (known, removed, empty)] == [False, True, False]
 
 
 def test_the_keeper_is_not_moved_by_the_signals_that_end_floodmark(shell: LocalShell, start: Start) -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from command import free_port, manifest, own_server, run_folder, started
+from command import manifest, own_server, run_folder, started
 
 from floodmark.core.codec import from_plain, from_row
 from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
 from floodmark.core.second import Second
 from floodmark.engine.ports import has_port_ranges
+from floodmark_deploy.port import free_port
 
 pytestmark = pytest.mark.live
 

@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import floodmark, free_port, listens, manifest, run_folder, started, wait_until
+from command import floodmark, listens, manifest, run_folder, started, wait_until
+
+from floodmark_deploy.port import free_port
 
 APPS = Path(__file__).parents[2] / "targets" / "_apps"
 THREADS = 7

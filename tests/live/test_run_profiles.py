@@ -1,11 +1,9 @@
-"""The other profiles on real servers: what each is for comes out of it, and an interrupted one keeps what it has."""
+"""The other profiles on real servers: what each is for comes out of it."""
 
 import json
-import signal
-import sys
 
 import pytest
-from command import floodmark, interrupt, living, manifest, run_folder, started, verdict, wait_until
+from command import floodmark, living, manifest, run_folder, verdict
 
 pytestmark = [pytest.mark.live, pytest.mark.alone]
 
@@ -66,36 +64,3 @@ def test_a_search_stops_at_the_first_burst_that_proves_the_ceiling(tmp_path):
     assert (run_folder(tmp_path) / "agent.log").read_text().count("mark: the release") == len(found["steps"])
     again = floodmark("report", str(run_folder(tmp_path)), cwd=tmp_path)
     assert " ".join(again.stdout.split()).startswith(found["verdict"]["sentence"])
-
-
-INTERRUPTED = {
-    "closed": (signal.SIGINT, "load is on", "fastapi-uvicorn-async", "--duration", "60"),
-    "search": (
-        signal.SIGTERM,
-        "burst 2 of up to 3, 8 requests: load is on",
-        "flask-gunicorn-sync-4",
-        "--first",
-        "2",
-        "--requests",
-        "32",
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", INTERRUPTED)
-def test_a_run_that_is_ended_keeps_what_was_measured_and_judges_it(tmp_path, kind):
-    number, phase, target, *words = INTERRUPTED[kind]
-    command = (sys.executable, "-m", "floodmark", "run", target, "--profile", kind, *words)
-    with started(*command, cwd=tmp_path) as process:
-        wait_until(lambda: phase in (tmp_path / "printed.txt").read_text(), phase)
-        assert interrupt(process, number) == 130
-    folder = run_folder(tmp_path)
-    assert living(folder.name) == []
-    assert manifest(folder)["status"] == "interrupted"
-    assert "Traceback" not in (tmp_path / "printed.txt").read_text()
-    found = json.loads((folder / "verdict.json").read_text())
-    assert found["profile"]["kind"] == kind
-    if kind == "search":
-        assert manifest(folder)["steps"][0]["judged"]
-    else:
-        assert found["outcomes"]["answered"] + found["outcomes"].get("waiting", 0) > 0

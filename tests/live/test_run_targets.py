@@ -1,14 +1,14 @@
 """The main job on the zoo's servers: real Locust, a real agent, real servers, exact figures."""
 
 import pytest
-from command import floodmark, living, manifest, run_folder, verdict
+from command import living, run_folder, verdict
 
 pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 OF_SPEED = {"released on time", "generator not overloaded", "agent's samples complete"}
 """Checks that say how busy this machine was: with 10,000 connections on few cores a test must not depend on them."""
 
-HOLD_S = "3"
+HOLD_S = "1.5"
 """Long against the start of a flood on a busy machine; three of them are the run."""
 
 
@@ -80,7 +80,7 @@ def test_a_thread_per_request_server_behind_a_small_backlog_is_given_no_false_ce
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("target", "ceiling"), [("fastapi-uvicorn-async", None), ("fastapi-uvicorn-sync", 40)])
 def test_ten_thousand_requests_in_ten_seconds_from_one_worker_are_all_accounted_for(tmp_path, target, ceiling):
-    words = ("--requests", "10000", "--within", "10", "--hold", "3")
+    words = ("--requests", "10000", "--within", "10", "--hold", HOLD_S)
     found = verdict(target, *words, cwd=tmp_path, codes=(0, 3))
     assert sum(found["outcomes"].values()) == 10_000
     assert found["verdict"]["failures"] == []
@@ -89,21 +89,6 @@ def test_ten_thousand_requests_in_ten_seconds_from_one_worker_are_all_accounted_
     assert failed <= OF_SPEED
 
 
-def test_a_report_is_made_again_from_the_run_folder_and_says_the_same(tmp_path):
-    found = verdict("fastapi-uvicorn-sync", "--requests", "100", "--hold", "1", cwd=tmp_path)
-    folder = run_folder(tmp_path)
-    assert manifest(folder)["status"] == "complete"
-    before = (folder / "verdict.json").read_text()
-    (folder / "verdict.json").unlink()
-    (folder / "report.html").unlink()
-    again = floodmark("report", str(folder), cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
-    assert " ".join(again.stdout.split()).startswith(found["verdict"]["sentence"])
-    assert (folder / "verdict.json").read_text() == before
-    assert "<svg" in (folder / "report.html").read_text()
-
-
-@pytest.mark.live
 def test_a_target_whose_every_answer_is_an_error_is_measured_and_the_run_counts(tmp_path):
     found = verdict("fastapi-gunicorn-sync", "--requests", "50", "--hold", "1", cwd=tmp_path)
     assert found["outcomes"]["server_error"] == 50
@@ -112,7 +97,6 @@ def test_a_target_whose_every_answer_is_an_error_is_measured_and_the_run_counts(
     assert found["validity"]["ok"]
 
 
-@pytest.mark.live
 def test_a_limit_on_threads_shows_as_failures_and_not_as_a_ceiling(tmp_path):
     found = verdict("flask-dev-async-blocking-nproc", "--requests", "400", "--hold", "2", cwd=tmp_path)
     assert found["verdict"]["in_service"]["peak"] == 127

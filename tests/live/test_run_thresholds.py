@@ -8,8 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from command import floodmark, free_port, manifest, own_server, run_folder, started, wait_until
+from command import floodmark, manifest, own_server, run_folder, started, wait_until
 from junit_file import cases
+
+from floodmark_deploy.port import free_port
 
 pytestmark = pytest.mark.live
 

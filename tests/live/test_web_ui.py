@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from browser import browsing, looking, until
-from command import free_port, own_server, started, wait_until
+from command import own_server, started, wait_until
 from test_by_hand import ByHand, fetch
+
+from floodmark_deploy.port import free_port
 
 pytestmark = pytest.mark.live
 

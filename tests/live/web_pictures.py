@@ -11,8 +11,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from browser import browsing, looking, until
-from command import free_port, listens, started, wait_until
+from command import listens, started, wait_until
 from test_by_hand import BURST, LOCUST, fetch
+
+from floodmark_deploy.port import free_port
 
 ROOT = Path(__file__).parents[2]
 LIGHT = {"color_scheme": "light", "viewport": {"width": 1200, "height": 900}}

@@ -72,7 +72,7 @@ def test_an_unreadable_target_is_a_row_that_failed_only_where_it_was_asked_for_a
     assert rows(zoo / "alone") == [("one", "not_run")]
     done = suite("--out", "both")
     assert rows(zoo / "both") == [("one", "not_run"), ("two", "failed")]
-    assert "two/target.toml: not valid TOML" in " ".join(done.stdout.split()).replace("- ", "-")
+    assert "two/target.toml:notvalidTOML" in "".join(done.stdout.split())  # however it is folded
     add(zoo, "two", MISSING)
     suite("--resume", "both")
     assert rows(zoo / "both") == [("one", "not_run"), ("two", "not_run")]
