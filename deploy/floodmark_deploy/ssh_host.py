@@ -208,14 +208,12 @@ class SshHost:
 
 
 def _run_on(channel: paramiko.Channel, timeout_s: float, text_in: str) -> Done:
-    stdin, stdout, stderr = channel.makefile_stdin("wb"), channel.makefile("r"), channel.makefile_stderr("r")
+    stdout, stderr = channel.makefile("r"), channel.makefile_stderr("r")
     errors: list[bytes] = []
     reader = threading.Thread(target=_keep_all, args=(stderr, errors), daemon=True)
     reader.start()  # both at once: one that is full would stop the program
     try:
-        stdin.write(text_in)
-        stdin.flush()
-        channel.shutdown_write()
+        _give(channel, text_in)
         out = stdout.read()
         if not channel.status_event.wait(timeout_s):
             raise TimeoutError
@@ -227,6 +225,18 @@ def _run_on(channel: paramiko.Channel, timeout_s: float, text_in: str) -> Done:
         out=out.decode(errors="replace"),
         err=b"".join(errors).decode(errors="replace"),
     )
+
+
+def _give(channel: paramiko.Channel, text: str) -> None:
+    """Hands over what the program reads, as far as it does: one that is not there has ended before."""
+    try:
+        channel.sendall(text.encode())
+        channel.shutdown_write()
+    except TimeoutError:
+        raise
+    except OSError:
+        if not channel.get_transport().is_active():
+            raise
 
 
 def _keep_all(file: paramiko.ChannelFile, kept: list[bytes]) -> None:

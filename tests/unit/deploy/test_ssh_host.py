@@ -150,6 +150,12 @@ def test_a_program_has_its_words_and_its_input_and_its_end_is_told(web):
         web.must(["sh", "-c", "echo two; exit 1"], timeout_s=STEP_S, what="no such luck")
 
 
+def test_a_program_that_ends_before_it_has_read_what_it_is_given_has_its_exit_code(host, web):
+    host.reads = False
+    done = web.run(["no-such-program"], timeout_s=STEP_S, text_in="x" * 10_000_000)
+    assert (done.code, "not found" in done.err) == (127, True)
+
+
 @pytest.mark.parametrize("request_", ["open", "exec"])
 def test_a_host_that_does_not_begin_a_program_is_given_up_in_time(host, web, request_):
     host.mute.add(request_)
