@@ -58,8 +58,10 @@ def burst(workers, server, form):
     )
     until(lambda: stats().get("state") == "stopped", "the end")
     hits = [json.loads(line) for line in paths[0].with_name("hits.jsonl").read_text().splitlines()[1:]]
+    reports = [json.loads(line) for line in paths[0].with_name("workers.jsonl").read_text().splitlines()]
     return {
         "verdict": json.loads(paths[0].read_text()),
+        "ahead": [report["was_ahead"] for report in reports],
         "ids": sorted(hit[0] for hit in hits),
         "workers": sorted({hit[1] for hit in hits}),
     }

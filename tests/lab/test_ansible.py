@@ -34,6 +34,9 @@ UNITS = {
     "target-1": "floodmark-target-fastapi-uvicorn-sync",
 }
 
+CAP_SYS_NICE = 1 << 23
+"""A worker's one right: it releases a burst ahead of all else on its host."""
+
 FLOOD_USER = """
 from locust import constant, task
 
@@ -133,7 +136,7 @@ def test_every_service_is_a_users_of_its_own_and_is_confined(one_lab, cluster):
         uid, *status = one_lab.ssh(host, asked).splitlines()
         fields = dict(line.split(":\t", 1) for line in status if ":\t" in line)
         assert fields["Uid"].split() == [uid] * 4
-        assert int(fields["CapBnd"], 16) == 0
+        assert int(fields["CapBnd"], 16) == (CAP_SYS_NICE if host.startswith("worker") else 0)
         assert fields["NoNewPrivs"] == "1"
         assert fields["Seccomp"] == "2"
     limits = one_lab.ssh("worker-1", "sudo cat /proc/$(systemctl show -p MainPID --value floodmark-worker@1)/limits")
@@ -254,6 +257,7 @@ def test_ten_thousand_at_one_instant_from_two_hosts_have_the_local_verdict(one_l
     assert verdict["verdict"]["in_service"]["ceiling"] == ceiling
     assert found["ids"] == list(range(1, 10_001))
     assert found["workers"] == ["worker-1", "worker-2"]
+    assert found["ahead"] == [True, True]
     assert sum(verdict["outcomes"].values()) == 10_000
     if ceiling is None:
         assert verdict["outcomes"] == {"answered": 10_000}
