@@ -25,7 +25,7 @@ lab: $(READY) $(LAB) ## several hosts on this machine: a master, two workers, a 
 	$(SUDO) .venv/bin/floodmark lab up
 
 test: $(READY) $(ZOO) $(BROWSER) $(LAB) ## set up, then run all tests
-	.venv/bin/pytest -n 4 --dist loadfile
+	.venv/bin/pytest -n 3 --dist loadfile
 
 check: $(READY) ## formatter, linter, types, import contracts, playbooks
 	.venv/bin/ruff format --check .

@@ -21,6 +21,9 @@ READY_PAUSE_S = 0.05
 READY_TRY_S = 2.0
 """The longest one try may take; `ready.timeout_s` bounds them all."""
 
+READY_LAST_TRY_S = 0.5
+"""What the last one has, beyond that bound, too: without time it would see nothing, and hide what was seen before."""
+
 STOP_TIMEOUT_S = 5.0
 """What a target is given to follow SIGTERM before SIGKILL: nobody waits for the answers it still holds."""
 
@@ -76,7 +79,8 @@ class TargetProcess:
             left_s = deadline_s - self._clock()
             if left_s <= 0:
                 break
-            seen = ask(self.address, self.spec.ready.path, self.spec.ready_answer, min(left_s, READY_TRY_S))
+            try_s = min(max(left_s, READY_LAST_TRY_S), READY_TRY_S)
+            seen = ask(self.address, self.spec.ready.path, self.spec.ready_answer, try_s)
             if seen is None:
                 return
             self._sleep(READY_PAUSE_S)

@@ -34,9 +34,14 @@ def verdict(*words: str, cwd: Path, codes: tuple[int, ...] = (0,)) -> dict[str, 
 
 @contextmanager
 def started(*words: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
-    """Starts a command and ends it with SIGKILL at the latest; what it prints goes to a file in `cwd`."""
+    """Starts a command and ends it with SIGKILL at the latest; what it prints goes to a file in `cwd`.
+
+    Its temporary files, too: Locust puts a locustfile that its master gave it there by its name, and of two workers at
+    once the one would read what the other has half written.
+    """
     with (cwd / "printed.txt").open("w") as printed:
-        process = subprocess.Popen(words, cwd=cwd, stdout=printed, stderr=subprocess.STDOUT, text=True)
+        env = {**os.environ, "TMPDIR": str(cwd)}
+        process = subprocess.Popen(words, cwd=cwd, env=env, stdout=printed, stderr=subprocess.STDOUT, text=True)
         try:
             yield process
         finally:
