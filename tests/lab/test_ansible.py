@@ -25,8 +25,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 BUS, SERVER, WEB = 5557, 8000, 8089
-SHUT_S = 1.5
-"""For a connection between hosts of one machine: a firewall answers nothing, and that is waited for."""
 UNITS = {
     "master": "floodmark-master",
     "worker-1": "floodmark-worker@1",
@@ -166,14 +164,14 @@ def test_a_tag_reaches_its_role_and_the_keys_that_it_needs(books, role):
 def reaches(host, port):
     """Whether this machine, which is none of the cluster's hosts, gets a connection."""
     try:
-        socket.create_connection((str(host.address), port), timeout=SHUT_S).close()
+        socket.create_connection((str(host.address), port), timeout=2).close()
     except OSError:
         return False
     return True
 
 
 def host_reaches(one_lab, host, other, port):
-    asked = f"timeout {SHUT_S} bash -c ': </dev/tcp/{other.address}/{port}' && echo yes"
+    asked = f"timeout 5 bash -c ': </dev/tcp/{other.address}/{port}' && echo yes"
     return one_lab.ssh(host, asked, check=False) == "yes"
 
 

@@ -36,8 +36,8 @@ def verdict(*words: str, cwd: Path, codes: tuple[int, ...] = (0,)) -> dict[str, 
 def started(*words: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
     """Starts a command and ends it with SIGKILL at the latest; what it prints goes to a file in `cwd`.
 
-    Its temporary files, too, where nothing else is said: Locust puts a locustfile that its master gave it there by its name, and of two workers at
-    once the one would read what the other has half written.
+    Its temporary files, too, where nothing else is said: Locust puts a locustfile that its master gave it there by its
+    name, and of two workers at once the one would read what the other has half written.
     """
     with (cwd / "printed.txt").open("w") as printed:
         env = {"TMPDIR": str(cwd), **os.environ}

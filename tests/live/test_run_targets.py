@@ -1,7 +1,7 @@
 """The main job on the zoo's servers: real Locust, a real agent, real servers, exact figures."""
 
 import pytest
-from command import living, run_folder, verdict
+from command import floodmark, living, manifest, run_folder, verdict
 
 pytestmark = [pytest.mark.live, pytest.mark.alone]
 
@@ -102,3 +102,17 @@ def test_a_limit_on_threads_shows_as_failures_and_not_as_a_ceiling(tmp_path):
     assert found["verdict"]["in_service"]["peak"] == 127
     assert {failure["kind"] for failure in found["verdict"]["failures"]} <= {"server_error", "closed", "reset"}
     assert found["verdict"]["failures"]
+
+
+def test_a_report_is_made_again_from_the_run_folder_and_says_the_same(tmp_path):
+    found = verdict("fastapi-uvicorn-sync", "--requests", "100", "--hold", "1", cwd=tmp_path)
+    folder = run_folder(tmp_path)
+    assert manifest(folder)["status"] == "complete"
+    before = (folder / "verdict.json").read_text()
+    (folder / "verdict.json").unlink()
+    (folder / "report.html").unlink()
+    again = floodmark("report", str(folder), cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert " ".join(again.stdout.split()).startswith(found["verdict"]["sentence"])
+    assert (folder / "verdict.json").read_text() == before
+    assert "<svg" in (folder / "report.html").read_text()

@@ -126,6 +126,8 @@ def test_a_worker_may_go_ahead_of_its_host_and_nothing_else(file):
     assert {"--property=AmbientCapabilities=CAP_SYS_NICE", "--property=CapabilityBoundingSet=CAP_SYS_NICE"} <= set(
         words
     )
+    master = next(one for one in services_of(file.hosts[0], file, shape_of(file)) if one.role is HostRole.MASTER)
+    assert "--property=CapabilityBoundingSet=" in start_words(master, file, ACCOUNT)
 
 
 def test_a_server_has_no_rights_and_only_services_count_as_such(file):

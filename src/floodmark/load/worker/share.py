@@ -39,7 +39,7 @@ HITS_PER_MESSAGE = 250
 METHOD = "GET"
 
 AHEAD_S = 0.5
-"""How long a worker may be ahead of all else on its host: 10,000 requests are out within a fifth of it, and what the
+"""How long a worker may be ahead of all else on its host: 10,000 requests are out within a quarter of it, and what the
 host's other processes miss by it is less than they miss by a pause of the machine."""
 
 Send = Callable[[str, Any], None]
