@@ -4,6 +4,7 @@ import re
 import socket
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -227,9 +228,7 @@ def test_a_folder_that_holds_a_run_is_refused_before_anything_starts(tmp_path):
 
 
 def test_a_hold_that_is_not_known_is_measured_at_the_server_first(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=answer, args=(listener,), daemon=True).start()
-        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+    with answering() as address:
         shell = shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE)))
         campaign = Campaign(shell, Phases())
         folder = campaign.run(plan_in(tmp_path, address=address, asked=Asked(requests=10)))
@@ -252,9 +251,7 @@ def test_a_server_that_does_not_listen_is_named_before_the_cluster_starts(tmp_pa
 
 def test_a_time_limit_below_a_second_is_no_error_where_the_hold_is_not_known(tmp_path):
     shell = shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE)))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=answer, args=(listener,), daemon=True).start()
-        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+    with answering() as address:
         folder = Campaign(shell, Phases()).run(plan_in(tmp_path, address=address, asked=Asked(timeout_s=0.8)))
     assert folder.manifest().profile.timeout_s == 0.8
 
@@ -276,9 +273,7 @@ STEADY = {"closed": Asked(connections=4), "arrivals": Asked(rate=10.0)}
 
 @pytest.mark.parametrize("kind", STEADY)
 def test_a_steady_load_asks_the_server_alone_and_measures_no_hold(tmp_path, kind):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=answer, args=(listener,), daemon=True).start()
-        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+    with answering() as address:
         shell = shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE)))
         folder = run(shell, plan_in(tmp_path, address=address, kind=kind, asked=STEADY[kind]))
     manifest = folder.manifest()
@@ -288,9 +283,7 @@ def test_a_steady_load_asks_the_server_alone_and_measures_no_hold(tmp_path, kind
 
 @pytest.mark.parametrize("kind", STEADY)
 def test_a_server_that_answers_something_else_is_warned_of_and_measured_all_the_same(tmp_path, kind):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=answer, args=(listener,), daemon=True).start()
-        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+    with answering() as address:
         request = RequestSpec(path="/", matches="^no$")
         shell, view = shell_with(master=FakeProgram(on_start=ends_as(RunStatus.COMPLETE))), Phases()
         plan = plan_in(tmp_path, address=address, kind=kind, asked=STEADY[kind], request=request)
@@ -302,9 +295,7 @@ def test_a_server_that_answers_something_else_is_warned_of_and_measured_all_the_
 
 
 def test_a_burst_is_not_sent_to_a_server_that_answers_something_else(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=answer, args=(listener,), daemon=True).start()
-        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+    with answering() as address:
         plan = plan_in(tmp_path, address=address, request=RequestSpec(path="/", matches="^no$"), asked=Asked())
         shell = shell_with()
         with pytest.raises(TargetError, match="did not answer as expected"):
@@ -314,9 +305,7 @@ def test_a_burst_is_not_sent_to_a_server_that_answers_something_else(tmp_path):
 
 @pytest.mark.parametrize("kind", ["burst", "ramp", "search"])
 def test_a_server_too_quick_to_see_where_requests_wait_is_refused_before_the_load(tmp_path, kind):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=answer, args=(listener, 0.0), daemon=True).start()
-        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+    with answering(hold_s=0.0) as address:
         shell = shell_with()
         plan = plan_in(tmp_path, address=address, kind=kind, asked=Asked(requests=20))
         with pytest.raises(TargetError, match=r"answers in 0 s: too quick to see where requests wait"):
@@ -357,14 +346,26 @@ def test_a_source_that_nothing_can_be_sent_from_is_named_before_anything_starts(
     assert not (tmp_path / "run").exists()
 
 
-def answer(listener, hold_s=0.03):
-    """Answers one connection after another, each after `hold_s`, until the listener is closed."""
-    while True:
+@contextmanager
+def answering(hold_s=0.03):
+    """A server that answers one connection after another, each after `hold_s`."""
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65536)
+                time.sleep(hold_s)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
         try:
-            connection, _ = listener.accept()
-        except OSError:
-            return
-        with connection:
-            connection.recv(65536)
-            time.sleep(hold_s)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            yield Address(host="127.0.0.1", port=listener.getsockname()[1])
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)  # closing it alone would leave the thread in accept, with a descriptor
+            thread.join()
