@@ -4,6 +4,7 @@ its own.
 Each `keeps_...` is a test and is called at the end: importing `floodmark.load` patches the whole process.
 """
 
+import gc
 import socket
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from parts import keep_all
 
 from floodmark.core import messages
 from floodmark.core.address import Address
-from floodmark.core.codec import from_plain, to_plain, to_row
+from floodmark.core.codec import from_plain, from_row, to_plain, to_row
 from floodmark.core.errors import UsageError
 from floodmark.core.hit import Hit
 from floodmark.core.messages import (
@@ -135,6 +136,33 @@ def keeps_a_load_on_that_is_another_than_the_one_to_be_cut_or_fired():
     assert (done.number, done.report.cut) == (8, False)
     assert done.report.outcomes["refused"] >= 4
     assert {seconds.number for seconds in runner.said(messages.SECONDS, Seconds)} == {8}
+
+
+def keeps_a_burst_from_pauses_that_python_and_the_kernel_would_make_in_the_middle_of_it():
+    _, runner = worker()
+    profile = BurstProfile(requests=3_000, within_s=0.0, hold_s=0.1)
+    order, collections = order_of(profile, 9), []
+    gc.callbacks.append(lambda phase, _: collections.append(time.monotonic()) if phase == "start" else None)
+    assert room_for_files() < profile.requests
+    runner.hear(messages.ORDER, order)
+    until(lambda: runner.said(messages.READY, Ready))
+    assert room_for_files() >= profile.requests
+    kept = gc.get_freeze_count()
+    assert kept > 10_000
+    runner.hear(messages.FIRE, Fire(number=9, at_s=time.monotonic() + 0.05))
+    assert done_of(runner).report.outcomes == {"refused": 3_000}
+    gc.callbacks.clear()
+    released_s = [from_row(Hit, row, messages.HITS).released_s for hits in runner.said(messages.HITS, HitRows) for row in hits.rows]
+    assert len(released_s) == 3_000
+    assert [at_s for at_s in collections if min(released_s) <= at_s <= max(released_s)] == []
+    assert collections[-1] > max(released_s)
+    assert gc.get_freeze_count() == 0
+
+
+def room_for_files():
+    """What the kernel's table of this process' files holds (proc(5))."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("FDSize:"))
+    return int(line.split()[1])
 
 
 def keeps_the_master_from_waiting_for_a_load_that_broke():

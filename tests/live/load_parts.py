@@ -262,6 +262,34 @@ def keeps_others_running_while_a_load_has_always_something_to_do():
     assert told
 
 
+def keeps_all_else_waiting_while_a_load_is_to_be_alone():
+    turns, told, alone = [0], [], []
+    load, clock = Fake(ends_after=2_000, due_in_s=0.0), Ticking()
+    load.next_due_s = lambda: clock.now_s
+
+    def others():
+        while True:
+            turns[0] += 1
+            gevent.sleep(0)
+
+    def report():
+        told.append(load.steps)
+        return False
+
+    def is_alone():
+        if load.steps < 1_000:
+            alone.append(turns[0])
+            return True
+        return False
+
+    other = gevent.spawn(others)
+    drive(load, cut_at_s=3_600.0, report=report, is_alone=is_alone, clock=clock)
+    other.kill()
+    assert alone == [0] * 999
+    assert turns[0] > 10
+    assert min(told) >= 1_000
+
+
 def keeps_from_waiting_beyond_the_cut():
     load, tended = Fake(ends_after=10**9, due_in_s=3600.0), []
     drive(load, cut_at_s=time.monotonic() + 0.1, report=lambda: False, tend=lambda: tended.append(1))

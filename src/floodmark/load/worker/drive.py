@@ -59,19 +59,24 @@ def _leave_it() -> None:
     """A burst's hits wait until they are reported."""
 
 
-def drive(
+def _never() -> bool:
+    return False
+
+
+def drive(  # noqa: PLR0913 - what it joins, all by name
     load: Driven,
     *,
     cut_at_s: float,
     report: Callable[[], bool],
     tend: Callable[[], None] = _leave_it,
+    is_alone: Callable[[], bool] = _never,
     clock: Callable[[], float] = time.monotonic,
 ) -> float:
     """Steps the load until it is done, or cuts it at `cut_at_s`; calls `tend` and `report` now and then.
 
     `report` is True where it has more to say: it is then called again after the next step. Other greenlets (Locust's
-    heartbeat) get their turn every `TURN_EVERY_S` at the least. Returns when the load ended, on the clock: at the last
-    outcome, or at the cut, before its sockets were closed one by one.
+    heartbeat) get their turn every `TURN_EVERY_S` at the least, but not while `is_alone`: then `report` waits, too.
+    Returns when the load ended, on the clock: at the last outcome, or at the cut, before its sockets were closed.
     """
     turns = _Turns(load.fileno(), clock)
     now_s = clock()
@@ -84,11 +89,12 @@ def drive(
         if now_s >= next_tend_s:
             tend()
             next_tend_s = now_s + TEND_EVERY_S
-        if now_s >= next_report_s:
+        others_wait = is_alone()
+        if now_s >= next_report_s and not others_wait:
             next_report_s = now_s if report() else now_s + REPORT_EVERY_S
         due_s = load.next_due_s()
         if due_s is not None:
-            turns.pause_until(min(cut_at_s, next_tend_s, next_report_s, due_s))
+            turns.pause_until(min(cut_at_s, next_tend_s, next_report_s, due_s), others_wait=others_wait)
     tend()
     while report():
         gevent.sleep(0)
@@ -109,10 +115,13 @@ class _Turns:
         self._poll.register(fd, select.POLLIN)
         self._turn_s = clock() + TURN_EVERY_S
 
-    def pause_until(self, due_s: float) -> None:
-        """Returns when the engine's epoll is readable, or `due_s` is near; at once where that is now."""
+    def pause_until(self, due_s: float, *, others_wait: bool) -> None:
+        """Returns when the engine's epoll is readable, or `due_s` is near; at once where that is now.
+
+        `others_wait`: nobody else gets a turn on the way.
+        """
         now_s = self._clock()
-        if now_s >= self._turn_s:
+        if now_s >= self._turn_s and not others_wait:
             self._pass_through()
             now_s = self._clock()
             self._turn_s = now_s + TURN_EVERY_S

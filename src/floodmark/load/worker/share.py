@@ -23,6 +23,7 @@ from floodmark.engine.arrivals import Arrivals, ArrivalsShare, ArrivalsWork
 from floodmark.engine.burst import Burst, BurstWork
 from floodmark.engine.check import AnswerCheck
 from floodmark.engine.closed import Closed, ClosedWork
+from floodmark.engine.collector import Pause
 from floodmark.engine.counts import Counts
 from floodmark.engine.dial import Dial
 from floodmark.engine.ports import TimeWait
@@ -38,9 +39,9 @@ HITS_PER_MESSAGE = 250
 
 METHOD = "GET"
 
-AHEAD_S = 0.5
-"""How long a worker may be ahead of all else on its host: 10,000 requests are out within a quarter of it, and what the
-host's other processes miss by it is less than they miss by a pause of the machine."""
+ALONE_S = 0.5
+"""How long the release of a burst may keep all else waiting: 10,000 requests are out within a quarter of it, and what
+the host's other processes miss by it is less than they miss by a pause of the machine."""
 
 Send = Callable[[str, Any], None]
 """Sends a message of this type with this record as its payload."""
@@ -95,6 +96,9 @@ class Share(Protocol):
     def begin(self) -> None:
         """The first release is near: what was done before is not the load's."""
 
+    def is_alone(self) -> bool:
+        """All else in this worker waits: its requests are being released at one instant."""
+
     def tend(self) -> None:
         """Counts what has happened, some times in each second."""
 
@@ -112,8 +116,8 @@ def begin_share(order: LoadOrder, dial: Dial, at_s: float, *, send: Send, enviro
     """Opens nothing yet: the load begins at `at_s` on the monotonic clock, when it is driven."""
     if isinstance(order.profile, BurstProfile):
         burst = _burst(order, order.profile, dial, at_s)
-        until_s = at_s + AHEAD_S if not order.profile.within_s else None
-        return HeldShare(order, burst, send, environment.events.request, ahead_until_s=until_s)
+        until_s = at_s + ALONE_S if not order.profile.within_s else None
+        return HeldShare(order, burst, send, environment.events.request, alone_until_s=until_s)
     if isinstance(order.profile, ClosedProfile):
         load: SteadyLoad = _closed(order, order.profile, dial, at_s)
     else:
@@ -126,31 +130,40 @@ class HeldShare:
     """A burst's or a ramp's: Locust's request event is fired for each hit."""
 
     def __init__(
-        self, order: LoadOrder, load: Load, send: Send, request_event: Any, *, ahead_until_s: float | None
+        self, order: LoadOrder, load: Load, send: Send, request_event: Any, *, alone_until_s: float | None
     ) -> None:
-        """`ahead_until_s`: until then at the latest it goes ahead of the host's other processes; None: it does not."""
+        """Until `alone_until_s` at the latest all else in this worker waits, and on its host where that is allowed.
+
+        None: it goes on beside all else.
+        """
         self.load: Load = load
         self.time_wait_max: int | None = None
         self.was_ahead = False
         self._order = order
         self._send = send
-        self._ahead, self._ahead_until_s = Ahead(), ahead_until_s
+        self._ahead, self._pause, self._alone_until_s = Ahead(), Pause(), alone_until_s
         self._request_event = request_event
         self._outcomes: Counter[Outcome] = Counter()
         self._time_wait = TimeWait()
 
     def stand_by(self) -> None:
         """Goes ahead where it may: waking up at the instant is what others would keep it from."""
-        self.was_ahead = self._ahead_until_s is not None and self._ahead.begin()
+        if self.is_alone():
+            self._pause.begin()
+            self.was_ahead = self._ahead.begin()
 
     def begin(self) -> None:
         """Nothing: only seconds are measured."""
 
+    def is_alone(self) -> bool:
+        """Until it has stepped back."""
+        return self._alone_until_s is not None
+
     def tend(self) -> None:
         """Steps back once all are released; hits wait in the engine until they are reported."""
-        counts = self.load.counts
-        if self.was_ahead and (counts.released >= counts.planned or time.monotonic() >= (self._ahead_until_s or 0.0)):
-            self._ahead.end()
+        counts, until_s = self.load.counts, self._alone_until_s
+        if until_s is not None and (counts.released >= counts.planned or time.monotonic() >= until_s):
+            self._step_back()
 
     def report(self) -> bool:
         """Sends running counts and some finished hits; True where there may be more of these."""
@@ -172,9 +185,14 @@ class HeldShare:
 
     def close(self) -> None:
         """Closes the load and the kernel's file."""
-        self._ahead.end()
+        self._step_back()
         self.load.close()
         self._time_wait.close()
+
+    def _step_back(self) -> None:
+        self._alone_until_s = None
+        self._ahead.end()
+        self._pause.end()
 
     def _tell_locust(self, hit: Hit) -> None:
         """Feeds Locust's own statistics, so that its table, CSV and web UI stay right."""
@@ -213,6 +231,10 @@ class SteadyShare:
     def begin(self) -> None:
         """Measures from now on."""
         self._recorder.begin()
+
+    def is_alone(self) -> bool:
+        """Never: Locust's own greenlets go on beside it."""
+        return False
 
     def tend(self) -> None:
         """Books what happened since the last time."""

@@ -12,7 +12,8 @@ from floodmark.core import messages
 from floodmark.core.codec import to_plain
 from floodmark.core.errors import FloodmarkError, UsageError, WireError
 from floodmark.core.messages import Cut, Done, Fire, LoadOrder, Ping, Pong, Ready, WorkerReport
-from floodmark.core.open_files import raise_open_files_limit
+from floodmark.core.open_files import make_room, raise_open_files_limit
+from floodmark.engine import collector
 from floodmark.engine.dial import Dial, dial_to
 from floodmark.engine.ports import (
     PortShare,
@@ -72,6 +73,8 @@ class LoadWorker:
         try:
             self._dial = _dial(order)
             ready = _ready(order, self._dial)
+            collector.set_aside()
+            make_room(-(-order.profile.most_connections // order.step))
         except (FloodmarkError, OSError) as error:
             ready = Ready(worker=order.worker, number=order.number, problem=str(error))
         self._send(messages.READY, ready)
@@ -104,6 +107,7 @@ class LoadWorker:
         finally:
             # Whatever happened, the next load finds this worker free.
             share.close()
+            collector.take_back()
             self._share = self._order = None
         self._report_to_locust()
         self._send(messages.DONE, done)
@@ -133,7 +137,9 @@ class LoadWorker:
         cut_at_s = at_s + order.profile.longest_s
         load = share.load
         share.begin()
-        ended_s = drive(load, cut_at_s=cut_at_s, report=share.report, tend=share.tend, clock=self._clock)
+        ended_s = drive(
+            load, cut_at_s=cut_at_s, report=share.report, tend=share.tend, is_alone=share.is_alone, clock=self._clock
+        )
         outcomes = share.end()
         return WorkerReport(
             worker=order.worker,
