@@ -53,7 +53,7 @@ class Agent:
         self._clock = clock
         self._tells_commands = tells_commands
         self._on_sample = on_sample
-        self._contact = Contact(link, hello, clock=clock)
+        self._contact = Contact(link, hello, clock=clock, rest_s=budget.rest_s)
         self._vigil: Vigil | None = None
 
     def run(self, *, stopped: Callable[[], bool]) -> None:
@@ -177,6 +177,7 @@ class Agent:
             return
         self._vigil.rest()
         self._report(self._vigil, is_last=True)
+        self._contact.hurry()
         _LOG.info("resting")
 
     def _hand_over(self) -> None:

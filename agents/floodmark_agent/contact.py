@@ -23,8 +23,12 @@ _RETRY_S = 0.1
 class Contact:
     """Says hello every second, and notes what comes back."""
 
-    def __init__(self, link: Link, hello: Hello, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, link: Link, hello: Hello, *, clock: Callable[[], float], rest_s: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """`rest_s` says how long the agent would rest, where it watches nothing."""
         self._link = link
+        self._rest_s = rest_s
         self._hello = hello
         self._clock = clock
         self._master: str | None = None
@@ -44,8 +48,13 @@ class Contact:
         silent_s = now_s - self.heard_s
         if silent_s >= self._renew_s:
             self._note_silence()
-        sent = self._link.send(messages.HELLO, replace(self._hello, watch=watch))
+        rest_s = self._rest_s() if watch is None else 0.0
+        sent = self._link.send(messages.HELLO, replace(self._hello, watch=watch, rest_s=rest_s))
         self.due_s = now_s + (HELLO_EVERY_S if sent else _RETRY_S)
+
+    def hurry(self) -> None:
+        """Says hello at once: something of it is another than before."""
+        self.due_s = self._clock()
 
     @property
     def is_heard(self) -> bool:

@@ -45,8 +45,8 @@ class Scene:
         logging.getLogger("floodmark.load").handlers = [handler]
         logging.getLogger("floodmark.load").setLevel(logging.INFO)
 
-    def hello(self, identity, *, process, name="web", watch=None, wire=WIRE_VERSION, boot=""):  # noqa: PLR0913 - by name
-        hello = Hello(wire=wire, name=name, host="h", pid=7, version="1", process=process, watch=watch, boot=boot)
+    def hello(self, identity, *, process, name="web", wire=WIRE_VERSION, **more):
+        hello = Hello(wire=wire, name=name, host="h", pid=7, version="1", process=process, **more)
         self.roster.hello(self.letter(messages.HELLO, hello, identity))
 
     def letter(self, kind, record, sender):
@@ -159,7 +159,7 @@ def sample(number):
 class Watch:
     """One watch of one agent, that has been chosen."""
 
-    def __init__(self, *, begins=True, boot=""):
+    def __init__(self, *, begins=True, boot="", rest_s=0.0):
         self.scene = scene = Scene()
         self.options = options = LoadOptions(
             profile=BurstProfile(requests=1, within_s=0.0, hold_s=1.0, timeout_s=None),
@@ -185,7 +185,7 @@ class Watch:
             send=self.send,
             clock=self.clock,
         )
-        scene.hello("a", process="p", boot=boot)
+        scene.hello("a", process="p", boot=boot, rest_s=rest_s)
         if begins:
             self.watch.begin()
 
@@ -226,6 +226,22 @@ class Watch:
 def chunk_of(first, end, *, left=0, resting=False, dropped=0):
     blocks = (pack_block([sample_line(sample(number)) for number in range(first, end)]),) if end > first else ()
     return Chunk(number=1, blocks=blocks, left=left, dropped=dropped, resting=resting)
+
+
+def keeps_an_agent_from_a_watch_until_it_has_rested_and_for_half_a_minute_at_the_most():
+    for rest_s, least_s, most_s in ((0.0, 0.0, 0.1), (9.0, 9.0, 9.5), (1_000.0, 30.0, 30.5)):
+        one = Watch(begins=False, rest_s=rest_s)
+        began_s = one.scene.now_s
+        one.watch.begin()
+        assert least_s <= one.scene.now_s - began_s <= most_s
+        assert [kind for kind, _, _ in one.orders] == [messages.WATCH]
+        said = "Agent web has used what its CPU budget allows, and rests for "
+        assert [words for words in one.scene.said if "rests" in words] == [f"{said}{rest_s:.1f} s"] * bool(rest_s)
+    one = Watch(begins=False, rest_s=9.0)
+    one.scene.hello("a", process="p")  # it has rested meanwhile
+    began_s = one.scene.now_s
+    one.watch.begin()
+    assert one.scene.now_s - began_s < 0.1
 
 
 def keeps_live_figures_as_they_come_and_those_of_others_out():

@@ -152,7 +152,11 @@ def keeps_a_burst_from_pauses_that_python_and_the_kernel_would_make_in_the_middl
     runner.hear(messages.FIRE, Fire(number=9, at_s=time.monotonic() + 0.05))
     assert done_of(runner).report.outcomes == {"refused": 3_000}
     gc.callbacks.clear()
-    released_s = [from_row(Hit, row, messages.HITS).released_s for hits in runner.said(messages.HITS, HitRows) for row in hits.rows]
+    released_s = [
+        from_row(Hit, row, messages.HITS).released_s
+        for hits in runner.said(messages.HITS, HitRows)
+        for row in hits.rows
+    ]
     assert len(released_s) == 3_000
     assert [at_s for at_s in collections if min(released_s) <= at_s <= max(released_s)] == []
     assert collections[-1] > max(released_s)

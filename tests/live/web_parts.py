@@ -225,9 +225,10 @@ def keeps_names_of_others_short_and_printable():
 
 def keeps_agents_states_apart():
     seats = [seat("a"), seat("b", lost=True), seat("c", lost=True, left=True), seat("d", returned=True, watch=3)]
+    seats.append(seat("e", rested_at_s=11.0))
     (table,) = tables_of(None, seats, 10.0)
-    assert [row[3] for row in table.rows] == ["ready", "lost", "left", "back, watching"]
-    assert [row["name"] for row in tab_rows([table])] == ["0000", "0001", "0002", "0003"]
+    assert [row[3] for row in table.rows] == ["ready", "lost", "left", "back, watching", "rests"]
+    assert [row["name"] for row in tab_rows([table])] == ["0000", "0001", "0002", "0003", "0004"]
 
 
 def keeps_a_broken_histogram_from_breaking_more():

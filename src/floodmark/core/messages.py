@@ -17,7 +17,7 @@ from floodmark.core.request_spec import RequestSpec
 from floodmark.core.sample import Sample, TargetLimits
 from floodmark.core.second import Second
 
-WIRE_VERSION = 4
+WIRE_VERSION = 5
 
 NAME_CHARACTERS = 100
 """The most in what an agent says of itself: its name, its host, its version. All of it printable."""
@@ -56,7 +56,8 @@ class Hello:
 
     `process` is another word for each start of the agent: the same one under a new bus identity is the same process by
     a new connection, and still has what it has measured. `watch` is the number of the watch under way. `boot` is
-    another word for each start of its host (``boot_id``, random(4)); empty: not known.
+    another word for each start of its host (``boot_id``, random(4)); empty: not known. `rest_s` is how long it would
+    rest, to have the CPU time in hand for a load like the last one.
     """
 
     wire: int
@@ -67,6 +68,7 @@ class Hello:
     process: str = ""
     watch: int | None = None
     boot: str = ""
+    rest_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

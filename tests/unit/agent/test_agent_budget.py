@@ -113,6 +113,22 @@ def test_rest_earns_what_is_in_hand_back_and_no_more() -> None:
     assert host.budget.in_hand_s() == first_s
 
 
+def test_an_agent_rests_for_a_load_like_the_last_one_and_no_longer() -> None:
+    host = Host()
+    at_first_s = host.budget.rest_s()
+    host.run(10.0, dump_s=0.009)
+    dear_s = host.budget.rest_s()
+    host.now_s += dear_s + 1e-6
+    rested_s = host.budget.rest_s()
+    host.run(10.0, dump_s=0.009)
+    host.pace = DumpPace(host.budget, clock=lambda: host.now_s)
+    other_s = host.budget.rest_s()
+    host.run(1.0, dump_s=0.0005)
+
+    assert (at_first_s, rested_s, other_s, host.budget.rest_s()) == (0.0, 0.0, 0.0, 0.0)
+    assert 5.0 < dear_s < 15.0
+
+
 def test_debts_end_after_some_time_however_large() -> None:
     host = Host()
     host.spend(100.0)

@@ -82,7 +82,28 @@ def test_hello_says_which_watch_is_under_way(scene: Scene) -> None:
     scene.bus.say(messages.REST, None)
     scene.step_for(1.5)
 
-    assert [hello.watch for hello in scene.bus.of(messages.HELLO)] == [None, 7, 7, None]
+    assert [hello.watch for hello in scene.bus.of(messages.HELLO)] == [None, 7, 7, None, None]
+
+
+def test_an_agent_that_ends_its_watch_says_at_once_how_long_it_would_rest(scene: Scene) -> None:
+    def count() -> tuple[()]:
+        scene.used_s += 0.01
+        return ()
+
+    scene.watch(number=7)
+    scene.agent.step()
+    scene.targets[0].count = count  # type: ignore[method-assign] # what takes time
+    scene.step_for(5.0)
+    scene.bus.say(messages.REST, None)
+    scene.step_for(0.05)
+    resting = scene.bus.of(messages.HELLO)[-1]
+    scene.step_for(resting.rest_s + HELLO_EVERY_S)
+    hellos = scene.bus.of(messages.HELLO)
+
+    assert {hello.rest_s for hello in hellos if hello.watch == 7} == {0.0}
+    assert (resting.watch, scene.used_s > 0.1) == (None, True)
+    assert 5.0 < resting.rest_s < 20.0
+    assert hellos[-1].rest_s == 0.0
 
 
 def test_the_orders_of_a_master_that_was_replaced_are_void(scene: Scene) -> None:

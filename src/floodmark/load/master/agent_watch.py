@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 RETURN_S = 7.0
 """Since it was heard last: an agent that is cut off tries another connection when it has heard nothing for five."""
 
+REST_S = 30.0
+"""For an agent that has used up its CPU budget: it has all of it again after half a minute."""
+
 STALLED_S = 10.0
 """One that is there, and sends no more of its series in this time, will not."""
 
@@ -95,7 +98,7 @@ class AgentWatch:
         Raises `InterruptedRunError` where the run is cut meanwhile. Nobody watches then.
         """
         try:
-            self._choose(self._gather())
+            self._choose(self._rested(self._gather()))
         except FloodmarkError:
             self._roster.order(None)
             for seat in self._roster.agents():
@@ -109,6 +112,15 @@ class AgentWatch:
             gone = ", ".join(self._roster.gone()) or "that is asked for"
             raise ClusterError(f"agent {gone} was lost before the load, and was not back {RETURN_S:g} s later")
         return seats
+
+    def _rested(self, seats: list[AgentSeat]) -> list[AgentSeat]:
+        """Lets them rest after a load: with no CPU time in hand they would count the connections too seldom."""
+        for seat in seats:
+            if (rest_s := seat.rested_at_s - self._clock()) > 0:
+                logger.info("Agent %s has used what its CPU budget allows, and rests for %.1f s", seat.name, rest_s)
+        is_tired = [seat for seat in seats if seat.rested_at_s > self._clock()]
+        self._patience.holds(lambda: all(seat.lost or seat.rested_at_s <= self._clock() for seat in is_tired), REST_S)
+        return self._gather() if is_tired else seats
 
     def _choose(self, seats: list[AgentSeat]) -> None:
         self._began_s = self._clock()

@@ -43,8 +43,8 @@ class AgentSeat:
 
     `client_id` is its identity on the bus, `seen_s` when it was last heard.
 
-    `process` is its process, `watch` the watch under way by its newest hello, `boot` its host's last start. `lost`: it
-    was silent for too long, or has `left`, and said so.
+    `process` is its process, `watch` the watch under way by its newest hello, `boot` its host's last start, and
+    `rested_at_s` when it has rested, by what it said. `lost`: it was silent for too long, or has `left`, and said so.
     """
 
     client_id: str
@@ -55,6 +55,7 @@ class AgentSeat:
     seen_s: float
     watch: int | None = None
     boot: str = ""
+    rested_at_s: float = 0.0
     lost: bool = False
     left: bool = False
     returned: bool = False
@@ -114,6 +115,7 @@ class Roster:
         known = self._seats.get(hello.name)
         if known is not None and not known.lost and known.client_id == letter.sender:
             known.seen_s, known.watch = letter.received_s, hello.watch
+            known.rested_at_s = letter.received_s + hello.rest_s
             return
         if known is None and not self._has_room(letter.received_s):
             words = f"is one agent more than the {MOST_SEATS} that there may be"
@@ -142,6 +144,7 @@ class Roster:
             seen_s=letter.received_s,
             watch=hello.watch,
             boot=hello.boot,
+            rested_at_s=letter.received_s + hello.rest_s,
             returned=known is not None,
         )
         if known is not None and known.is_rebooted_as(self._seats[hello.name]):

@@ -159,7 +159,7 @@ def _agents(seats: Iterable[AgentSeat], now_s: float) -> Table:
             short(seat.name),
             short(seat.host),
             str(seat.pid),
-            _agent_state(seat),
+            _agent_state(seat, now_s),
             _heard(now_s - seat.seen_s),
         )
         for seat in list(seats)[:MOST_ROWS]
@@ -179,10 +179,10 @@ def _heard(since_s: float) -> str:
     return "just now" if since_s < JUST_NOW_S else f"{since_s:,.0f} s ago"
 
 
-def _agent_state(seat: AgentSeat) -> str:
+def _agent_state(seat: AgentSeat, now_s: float) -> str:
     if seat.lost:
         return "left" if seat.left else "lost"
-    state = "watching" if seat.watch is not None else "ready"
+    state = "watching" if seat.watch is not None else "ready" if seat.rested_at_s <= now_s else "rests"
     return f"back, {state}" if seat.returned else state
 
 
