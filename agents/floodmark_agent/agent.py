@@ -177,6 +177,7 @@ class Agent:
             return
         self._vigil.rest()
         self._report(self._vigil, is_last=True)
+        self._budget.begin_rest()
         self._contact.hurry()
         _LOG.info("resting")
 

@@ -32,10 +32,12 @@ PLENTY_SHARE, PLENTY_EVERY_S = 0.25, 0.5
 """With this much of what can be in hand, a quiet target is counted this often too: requests that are held for some
 seconds change nothing that is cheap to see, and are what the load is about."""
 RESTED_COUNTS = 20
-"""An agent has rested when what is in hand does for so many counts as dear as the dearest of its last watch: a load
-like that one is then counted some times in each of its holds."""
+"""An agent has rested when what is in hand does for so many counts as dear as the dearest of its watches since
+it had rested last: a load like that one is then counted some times in each of its holds."""
 RESTED_SHARE = 0.9
 """Of what can be in hand: more is not waited for, since the last of it is never quite there."""
+IDLE_KNOWN_S = 0.9
+"""After so much rest it is known what the idle loop takes: the second hello, a second after the first, goes by it."""
 AWAKE_S = 2.0
 """How long a target counts as at work after the last change: a tick of its CPU time is 10 ms, a hold takes seconds."""
 SIGN_OF_LIFE_S = 1.0
@@ -60,6 +62,7 @@ class Budget:
         self.most_s = (1 - EARNED_SHARE) * share * WINDOW_S
         self._saved_s = self.most_s
         self._dearest_s = 0.0
+        self._rest_began: tuple[float, float] | None = None
         self._owed_s, self._paid_per_s = spent_s, START_SHARE * self.earned_per_s
         self._at_s, self._used_s = clock(), cpu_clock()
 
@@ -75,18 +78,29 @@ class Budget:
         self._at_s, self._used_s = now_s, used_s
         return self._saved_s
 
-    def begin_watch(self) -> None:
-        """What was counted before was another target's, or another load's."""
-        self._dearest_s = 0.0
+    def begin_rest(self) -> None:
+        """From now on nothing is sampled: what is used is the idle loop's."""
+        self._rest_began = self._clock(), self.cpu_clock()
 
     def note_count(self, cost_s: float) -> None:
         """The connections have been counted once, for so much CPU time."""
         self._dearest_s = max(self._dearest_s, cost_s)
 
     def rest_s(self) -> float:
-        """How long to rest until there is enough in hand for a load like the last one; 0: there is."""
-        wanted_s = min(RESTED_COUNTS * self._dearest_s, RESTED_SHARE * self.most_s)
-        return max(wanted_s - self.in_hand_s(), 0.0) / self.earned_per_s if self._dearest_s else 0.0
+        """How long to rest until enough is in hand for a load like the last one; 0: there is, or never will be."""
+        lacking_s = min(RESTED_COUNTS * self._dearest_s, RESTED_SHARE * self.most_s) - self.in_hand_s()
+        if lacking_s <= 0:
+            self._dearest_s = 0.0
+            return 0.0
+        left_per_s = self.earned_per_s - self._idle_per_s() - (self._paid_per_s if self._owed_s else 0.0)
+        return lacking_s / left_per_s if left_per_s > 0 else 0.0
+
+    def _idle_per_s(self) -> float:
+        if self._rest_began is None:
+            return 0.0
+        began_s, used_s = self._rest_began
+        rested_s = self._clock() - began_s
+        return (self.cpu_clock() - used_s) / rested_s if rested_s >= IDLE_KNOWN_S else 0.0
 
 
 class DumpPace:
@@ -101,7 +115,6 @@ class DumpPace:
         self._signature: object = None
         self._awake_until_s = clock()
         self._is_marked = False
-        budget.begin_watch()
 
     def beat_is_due(self) -> bool:
         """True where a beat of the grid is worth its cost now."""

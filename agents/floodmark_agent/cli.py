@@ -160,6 +160,7 @@ def _hello(options: Options) -> Hello:
         version=__version__,
         process=os.urandom(16).hex(),  # neither uuid nor importlib.metadata: to import them takes longer than all else
         boot=(read_text(BOOT_ID) or "").strip(),
+        ports=() if options.selector.names_processes else tuple(options.selector.ports),
     )
 
 

@@ -15,7 +15,7 @@ from parts import keep_all
 from floodmark.core import messages
 from floodmark.core.address import Address
 from floodmark.core.codec import to_plain
-from floodmark.core.errors import ClusterError
+from floodmark.core.errors import ClusterError, InterruptedRunError
 from floodmark.core.messages import WIRE_VERSION, Chunk, Fetch, Hello, Samples, Watching
 from floodmark.core.profile import BurstProfile
 from floodmark.core.request_spec import RequestSpec
@@ -173,6 +173,7 @@ class Watch:
         )
         self.log = RunLog(options, workers=1)
         self.orders = []
+        self.coming = []
         self.answer = None
         self.patience = Patience(self.clock)
         self.patience.pause = self.pause
@@ -192,6 +193,18 @@ class Watch:
     def pause(self, timeout_s):
         """A wait takes no time of the test's, all of its own."""
         self.scene.now_s += timeout_s
+        while self.coming and self.coming[0][0] <= self.scene.now_s:
+            self.coming.pop(0)[1]()
+
+    def happens(self, after_s, what):
+        """So much later, in a wait."""
+        self.coming.append((self.scene.now_s + after_s, what))
+
+    def began_after(self):
+        """How long the watch's beginning took."""
+        began_s = self.scene.now_s
+        self.watch.begin()
+        return self.scene.now_s - began_s
 
     def clock(self):
         self.scene.now_s += 0.001
@@ -229,19 +242,48 @@ def chunk_of(first, end, *, left=0, resting=False, dropped=0):
 
 
 def keeps_an_agent_from_a_watch_until_it_has_rested_and_for_half_a_minute_at_the_most():
-    for rest_s, least_s, most_s in ((0.0, 0.0, 0.1), (9.0, 9.0, 9.5), (1_000.0, 30.0, 30.5)):
+    for rest_s, least_s, most_s, said in (
+        (0.0, 0.0, 0.1, []),
+        (9.0, 9.0, 9.5, ["it rests for 9 s"]),
+        (1e300, 30.0, 30.5, ["it rests for 30 s", "has not rested in 30 s: the load goes on without"]),
+    ):
         one = Watch(begins=False, rest_s=rest_s)
-        began_s = one.scene.now_s
-        one.watch.begin()
-        assert least_s <= one.scene.now_s - began_s <= most_s
+        assert least_s <= one.began_after() <= most_s
         assert [kind for kind, _, _ in one.orders] == [messages.WATCH]
-        said = "Agent web has used what its CPU budget allows, and rests for "
-        assert [words for words in one.scene.said if "rests" in words] == [f"{said}{rest_s:.1f} s"] * bool(rest_s)
-    one = Watch(begins=False, rest_s=9.0)
-    one.scene.hello("a", process="p")  # it has rested meanwhile
+        rests = [words for words in one.scene.said if "rest" in words]
+        assert [words.endswith(end) for words, end in zip(rests, said, strict=True)] == [True] * len(said)
+
+
+def keeps_to_what_an_agent_said_last_of_its_rest():
+    one = Watch(begins=False, rest_s=20.0)
+    one.happens(2.0, lambda: one.scene.hello("a", process="p"))  # it has rested meanwhile
+    assert 2.0 <= one.began_after() <= 2.5
+    one = Watch(begins=False, rest_s=1.0)
+    one.happens(0.5, lambda: one.scene.hello("b", process="p", rest_s=12.0))  # by another connection
+    assert 12.5 <= one.began_after() <= 13.0
+    one = Watch(begins=False, rest_s=20.0)
+    one.happens(2.0, lambda: setattr(one.scene.roster.agent("web"), "lost", True))
+    one.happens(4.0, lambda: one.scene.hello("b", process="p", rest_s=5.0))
+    assert 9.0 <= one.began_after() <= 9.5
+
+
+def keeps_from_waiting_for_an_agent_that_watches_another_port():
+    one = Watch(begins=False)
+    one.scene.hello("b", process="q", name="other", ports=(9000,), rest_s=20.0)
+    assert one.began_after() < 0.1
+    one.scene.hello("c", process="r", name="more", ports=(9000, 8000), rest_s=20.0)
+    assert one.began_after() >= 20.0
+
+
+def keeps_an_interrupt_from_waiting_for_an_agents_rest():
+    one = Watch(begins=False, rest_s=20.0)
+    one.happens(1.0, lambda: setattr(one.patience, "cut_asked", True))
     began_s = one.scene.now_s
-    one.watch.begin()
-    assert one.scene.now_s - began_s < 0.1
+    try:
+        one.watch.begin()
+    except InterruptedRunError:
+        assert one.scene.now_s - began_s <= 1.5
+    assert [kind for kind, _, _ in one.orders] == [messages.REST]
 
 
 def keeps_live_figures_as_they_come_and_those_of_others_out():

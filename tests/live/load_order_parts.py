@@ -140,7 +140,7 @@ def keeps_a_load_on_that_is_another_than_the_one_to_be_cut_or_fired():
 
 def keeps_a_burst_from_pauses_that_python_and_the_kernel_would_make_in_the_middle_of_it():
     _, runner = worker()
-    profile = BurstProfile(requests=3_000, within_s=0.0, hold_s=0.1)
+    profile = BurstProfile(requests=1_000, within_s=0.0, hold_s=0.1)
     order, collections = order_of(profile, 9), []
     gc.callbacks.append(lambda phase, _: collections.append(time.monotonic()) if phase == "start" else None)
     assert room_for_files() < profile.requests
@@ -150,17 +150,26 @@ def keeps_a_burst_from_pauses_that_python_and_the_kernel_would_make_in_the_middl
     kept = gc.get_freeze_count()
     assert kept > 10_000
     runner.hear(messages.FIRE, Fire(number=9, at_s=time.monotonic() + 0.05))
-    assert done_of(runner).report.outcomes == {"refused": 3_000}
+    assert done_of(runner).report.outcomes == {"refused": 1_000}
     gc.callbacks.clear()
     released_s = [
         from_row(Hit, row, messages.HITS).released_s
         for hits in runner.said(messages.HITS, HitRows)
         for row in hits.rows
     ]
-    assert len(released_s) == 3_000
+    assert len(released_s) == 1_000
     assert [at_s for at_s in collections if min(released_s) <= at_s <= max(released_s)] == []
     assert collections[-1] > max(released_s)
     assert gc.get_freeze_count() == 0
+
+
+def keeps_nothing_aside_for_a_load_that_was_never_released():
+    _, runner = worker()
+    runner.hear(messages.ORDER, order_of(BURST, 9))
+    until(lambda: runner.said(messages.READY, Ready))
+    assert gc.get_freeze_count() > 10_000
+    runner.hear(messages.CUT, Cut(number=9))
+    until(lambda: gc.get_freeze_count() == 0)
 
 
 def room_for_files():

@@ -40,11 +40,11 @@ STOP_TIMEOUT_S = 10.0
 ENDED_STOP_S = 0.2
 """Once the run is written nobody needs the master's own farewell, which takes it two seconds."""
 
-CLUSTER_MARGIN_S = 90.0
-"""Beyond the load's own length, for start, clocks and last hits: a cluster that takes longer hangs."""
+CLUSTER_MARGIN_S = 120.0
+"""Beyond the load's own length, for start, an agent's rest, clocks and last hits: a cluster that takes longer hangs."""
 
-STEP_MARGIN_S = 60.0
-"""The same for each burst of a search, which is judged, and begins when the target is idle again."""
+STEP_MARGIN_S = 90.0
+"""The same for each burst of a search, which is judged, and begins when the agent has rested and the target is idle."""
 
 LOG_BYTES = 16 << 10
 """With less room than this a master could not write why it ended."""

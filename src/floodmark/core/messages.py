@@ -56,8 +56,9 @@ class Hello:
 
     `process` is another word for each start of the agent: the same one under a new bus identity is the same process by
     a new connection, and still has what it has measured. `watch` is the number of the watch under way. `boot` is
-    another word for each start of its host (``boot_id``, random(4)); empty: not known. `rest_s` is how long it would
-    rest, to have the CPU time in hand for a load like the last one.
+    another word for each start of its host (``boot_id``, random(4)); empty: not known. `ports` are those of its
+    target, where it was told; none: it finds out. `rest_s` is how long it would rest, to have the CPU time in hand for
+    a load like the last one.
     """
 
     wire: int
@@ -68,6 +69,7 @@ class Hello:
     process: str = ""
     watch: int | None = None
     boot: str = ""
+    ports: tuple[int, ...] = ()
     rest_s: float = 0.0
 
 

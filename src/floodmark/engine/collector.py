@@ -7,22 +7,31 @@ when enough was allocated, so in the middle of a burst, and in one worker earlie
 import gc
 
 
-def set_aside() -> None:
-    """What there is by now is not looked at again until `take_back`: collections take as long as the load is large.
+class Aside:
+    """Between `begin` and `end` collections take as long as the load is large, and not as the process is.
 
-    It takes a full collection, so before anybody waits for an instant.
+    What there is at the beginning is not looked at meanwhile. Who has had something frozen for good is left alone.
     """
-    gc.collect()
-    gc.freeze()
 
+    def __init__(self) -> None:
+        self._is_on = False
 
-def take_back() -> None:
-    """All is looked at again."""
-    gc.unfreeze()
+    def begin(self) -> None:
+        """Takes a full collection, so before anybody waits for an instant. The second of two does nothing."""
+        if not self._is_on and not gc.get_freeze_count():
+            gc.collect()
+            gc.freeze()
+            self._is_on = True
+
+    def end(self) -> None:
+        """All is looked at again. The second of two does nothing."""
+        if self._is_on:
+            gc.unfreeze()
+            self._is_on = False
 
 
 class Pause:
-    """No collection at all between `begin` and `end`; the second `end` of two does nothing."""
+    """No collection at all between `begin` and `end`. The second of two does nothing."""
 
     def __init__(self) -> None:
         self._is_on = False

@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,12 +13,12 @@ BEAT_S = 0.05
 class Host:
     """The time, and the CPU time that the agent uses."""
 
-    def __init__(self, share: float = SHARE) -> None:
+    def __init__(self, share: float = SHARE, owed_s: float = 0.0) -> None:
         self.now_s = 500.0
         self.used_s = 3.0
         self.spent: list[tuple[float, float]] = []
         self.beats: list[float] = []
-        self.budget = Budget(share, clock=lambda: self.now_s, cpu_clock=lambda: self.used_s)
+        self.budget = Budget(share, clock=lambda: self.now_s, cpu_clock=lambda: self.used_s, spent_s=owed_s)
         self.pace = DumpPace(self.budget, clock=lambda: self.now_s)
 
     def spend(self, cost_s: float) -> None:
@@ -120,13 +121,51 @@ def test_an_agent_rests_for_a_load_like_the_last_one_and_no_longer() -> None:
     dear_s = host.budget.rest_s()
     host.now_s += dear_s + 1e-6
     rested_s = host.budget.rest_s()
+    host.run(10.0, dump_s=0.0005)
+
+    assert (at_first_s, rested_s, host.budget.rest_s()) == (0.0, 0.0, 0.0)
+    assert 5.0 < dear_s < 15.0
+
+
+def test_a_dear_load_is_rested_from_also_where_a_cheap_one_came_in_between() -> None:
+    host = Host()
     host.run(10.0, dump_s=0.009)
     host.pace = DumpPace(host.budget, clock=lambda: host.now_s)
-    other_s = host.budget.rest_s()
     host.run(1.0, dump_s=0.0005)
 
-    assert (at_first_s, rested_s, other_s, host.budget.rest_s()) == (0.0, 0.0, 0.0, 0.0)
-    assert 5.0 < dear_s < 15.0
+    assert host.budget.rest_s() > 5.0
+
+
+def idle(host: Host, duration_s: float, cost_per_s: float) -> None:
+    """Time passes at rest, and the loop takes its part."""
+    host.now_s += duration_s
+    host.used_s += duration_s * cost_per_s
+
+
+@pytest.mark.parametrize("owed_s", [0.0, 10.0])
+def test_what_the_idle_loop_and_the_start_take_makes_the_rest_longer(owed_s: float) -> None:
+    host = Host(owed_s=owed_s)
+    host.run(10.0, dump_s=0.009)
+    host.budget.begin_rest()
+    at_once_s = host.budget.rest_s()
+    idle(host, 1.0, 0.004)
+    rest_s = host.budget.rest_s()
+    idle(host, rest_s - 0.1, 0.004)
+    nearly_s = host.budget.rest_s()
+    idle(host, 0.2, 0.004)
+
+    assert rest_s > at_once_s > 5.0
+    assert (nearly_s > 0.0, host.budget.rest_s()) == (True, 0.0)
+
+
+def test_a_budget_that_the_idle_loop_uses_up_is_not_waited_for() -> None:
+    host = Host(0.002)
+    host.run(10.0, dump_s=0.009)
+    host.budget.begin_rest()
+    idle(host, 1.0, 0.0015)
+
+    assert host.budget.in_hand_s() < 0.0
+    assert host.budget.rest_s() == 0.0
 
 
 def test_debts_end_after_some_time_however_large() -> None:

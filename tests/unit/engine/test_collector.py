@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from floodmark.engine.collector import Pause, set_aside, take_back
+from floodmark.engine.collector import Aside, Pause
 
 
 @pytest.fixture(autouse=True)
@@ -16,13 +16,26 @@ def _as_before() -> Iterator[None]:
 
 
 def test_what_is_there_before_a_load_is_looked_at_again_after_it_only() -> None:
-    known = [[] for _ in range(1_000)]
-    set_aside()
-    assert gc.get_freeze_count() > len(known)
-    assert not any(known is seen for seen in gc.get_objects())
-    take_back()
-    assert gc.get_freeze_count() == 0
-    assert any(known is seen for seen in gc.get_objects())
+    known: list[object] = [[] for _ in range(1_000)]
+    aside = Aside()
+    for _ in range(2):
+        aside.begin()
+        aside.begin()
+        assert gc.get_freeze_count() > len(known)
+        assert not any(known is seen for seen in gc.get_objects())
+        aside.end()
+        aside.end()
+        assert gc.get_freeze_count() == 0
+        assert any(known is seen for seen in gc.get_objects())
+
+
+def test_what_somebody_has_frozen_for_good_stays_so() -> None:
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    aside = Aside()
+    aside.begin()
+    aside.end()
+    assert gc.get_freeze_count() == frozen
 
 
 def test_a_pause_ends_once_and_can_begin_again() -> None:

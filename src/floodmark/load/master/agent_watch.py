@@ -115,12 +115,28 @@ class AgentWatch:
 
     def _rested(self, seats: list[AgentSeat]) -> list[AgentSeat]:
         """Lets them rest after a load: with no CPU time in hand they would count the connections too seldom."""
-        for seat in seats:
-            if (rest_s := seat.rested_at_s - self._clock()) > 0:
-                logger.info("Agent %s has used what its CPU budget allows, and rests for %.1f s", seat.name, rest_s)
-        is_tired = [seat for seat in seats if seat.rested_at_s > self._clock()]
-        self._patience.holds(lambda: all(seat.lost or seat.rested_at_s <= self._clock() for seat in is_tired), REST_S)
-        return self._gather() if is_tired else seats
+        end_s, said = self._clock() + REST_S, set[str]()
+        while tired := self._tired():
+            if (left_s := end_s - self._clock()) <= 0:
+                logger.warning("Agent %s has not rested in %g s: the load goes on without", tired[0].name, REST_S)
+                break
+            for seat in tired:
+                if seat.name not in said:
+                    rest_s = min(seat.rested_at_s - self._clock(), left_s)
+                    logger.info("Agent %s has used what its CPU budget allows: it rests for %.0f s", seat.name, rest_s)
+                    said.add(seat.name)
+            self._patience.holds(lambda: not self._tired(), left_s)
+            seats = self._gather()
+        return seats
+
+    def _tired(self) -> list[AgentSeat]:
+        """Those that may be the one for this load."""
+        now_s, port = self._clock(), self._options.address.port
+        return [
+            seat
+            for seat in self._roster.agents()
+            if seat.rested_at_s > now_s and (not seat.ports or port in seat.ports)
+        ]
 
     def _choose(self, seats: list[AgentSeat]) -> None:
         self._began_s = self._clock()

@@ -43,8 +43,9 @@ class AgentSeat:
 
     `client_id` is its identity on the bus, `seen_s` when it was last heard.
 
-    `process` is its process, `watch` the watch under way by its newest hello, `boot` its host's last start, and
-    `rested_at_s` when it has rested, by what it said. `lost`: it was silent for too long, or has `left`, and said so.
+    `process` is its process, `watch` the watch under way by its newest hello, `boot` its host's last start. `ports` is
+    what it can watch (none: not known), and `rested_at_s` when it has rested, both by what it said. `lost`: it was
+    silent for too long, or has `left`, and said so.
     """
 
     client_id: str
@@ -55,6 +56,7 @@ class AgentSeat:
     seen_s: float
     watch: int | None = None
     boot: str = ""
+    ports: tuple[int, ...] = ()
     rested_at_s: float = 0.0
     lost: bool = False
     left: bool = False
@@ -144,6 +146,7 @@ class Roster:
             seen_s=letter.received_s,
             watch=hello.watch,
             boot=hello.boot,
+            ports=hello.ports,
             rested_at_s=letter.received_s + hello.rest_s,
             returned=known is not None,
         )

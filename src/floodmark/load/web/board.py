@@ -204,7 +204,7 @@ _GATHERING = Phase(name="gathering", words="Gathering workers and agent", is_bus
 
 def _step(manifest: Manifest) -> tuple[str, str]:
     if manifest.fired_s is None:
-        return "preparing", "Getting ready: the target is watched, the load comes when it is idle"
+        return "preparing", "Getting ready: the load comes when the agent has rested and the target is idle"
     if manifest.cut_s is None:
         return "load", "The load is on"
     return "fetching", "The load is over: fetching what the agent measured"

@@ -118,7 +118,7 @@ class _Turns:
     def pause_until(self, due_s: float, *, others_wait: bool) -> None:
         """Returns when the engine's epoll is readable, or `due_s` is near; at once where that is now.
 
-        `others_wait`: nobody else gets a turn on the way.
+        `others_wait`: nobody else gets a turn while there is something to do.
         """
         now_s = self._clock()
         if now_s >= self._turn_s and not others_wait:

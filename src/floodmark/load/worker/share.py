@@ -161,9 +161,13 @@ class HeldShare:
 
     def tend(self) -> None:
         """Steps back once all are released; hits wait in the engine until they are reported."""
-        counts, until_s = self.load.counts, self._alone_until_s
-        if until_s is not None and (counts.released >= counts.planned or time.monotonic() >= until_s):
+        until_s = self._alone_until_s
+        if until_s is not None and self._is_out(until_s):
             self._step_back()
+
+    def _is_out(self, until_s: float) -> bool:
+        counts = self.load.counts
+        return self.load.done or counts.released >= counts.planned or time.monotonic() >= until_s
 
     def report(self) -> bool:
         """Sends running counts and some finished hits; True where there may be more of these."""

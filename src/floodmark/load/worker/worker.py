@@ -13,7 +13,7 @@ from floodmark.core.codec import to_plain
 from floodmark.core.errors import FloodmarkError, UsageError, WireError
 from floodmark.core.messages import Cut, Done, Fire, LoadOrder, Ping, Pong, Ready, WorkerReport
 from floodmark.core.open_files import make_room, raise_open_files_limit
-from floodmark.engine import collector
+from floodmark.engine.collector import Aside
 from floodmark.engine.dial import Dial, dial_to
 from floodmark.engine.ports import (
     PortShare,
@@ -48,6 +48,7 @@ class LoadWorker:
         self._dial: Dial | None = None
         self._share: Share | None = None
         self._running: gevent.Greenlet | None = None
+        self._aside = Aside()
         self._cut_number: int | None = None  # the load that is to be cut, which may not be released yet
         self.open_files_limit = raise_open_files_limit()
         self._runner.register_message(messages.PING, self._pong)
@@ -73,7 +74,7 @@ class LoadWorker:
         try:
             self._dial = _dial(order)
             ready = _ready(order, self._dial)
-            collector.set_aside()
+            self._aside.begin()
             make_room(-(-order.profile.most_connections // order.step))
         except (FloodmarkError, OSError) as error:
             ready = Ready(worker=order.worker, number=order.number, problem=str(error))
@@ -91,6 +92,7 @@ class LoadWorker:
         except Exception as error:
             logger.exception("The load of %s could not begin", order.worker)
             self._order = None
+            self._aside.end()
             self._send(messages.DONE, self._broken(order, error, {}))
             return
         self._share = share
@@ -107,7 +109,7 @@ class LoadWorker:
         finally:
             # Whatever happened, the next load finds this worker free.
             share.close()
-            collector.take_back()
+            self._aside.end()
             self._share = self._order = None
         self._report_to_locust()
         self._send(messages.DONE, done)
@@ -170,6 +172,8 @@ class LoadWorker:
         self._cut_number = number
         if self._share is not None:
             self._share.load.cut()
+        else:
+            self._aside.end()
 
     def _leave(self, **_: Any) -> None:
         """Locust is quitting: what was measured goes out first."""
