@@ -35,10 +35,18 @@ REMEDIES = {
 }
 
 
-def advise(manifest: Manifest, found: Judgement, known: Recognised | None = None) -> tuple[str, ...]:
+_AT_WORK = (
+    "Nothing was answered and nothing failed: the server had other work. It may still work off what a run before has"
+    " left, for clients that are gone: wait, or start it anew, and run again. Or its hold is longer than was said."
+)
+
+
+def advise(
+    manifest: Manifest, found: Judgement, outcomes: dict[str, int], known: Recognised | None = None
+) -> tuple[str, ...]:
     """Advice, the most useful first; a target's own knob only where its expected ceiling was measured.
 
-    `known` is a server that was recognised.
+    `outcomes` has all requests by what became of them; `known` is a server that was recognised.
     """
     expect, ceiling = manifest.expect, found.in_service.ceiling
     advice = list(known.advice) if known else []
@@ -50,7 +58,7 @@ def advise(manifest: Manifest, found: Judgement, known: Recognised | None = None
         advice = [_unexpected(expect.ceiling, ceiling)]
     elif not any(limit.kind is LimitKind.OPEN_FILES for limit in found.limits):
         advice += [*_of_model(found), *_of_inside(found)]
-    return tuple(dict.fromkeys([*advice, *_of_limits(found)]))
+    return tuple(dict.fromkeys([*_of_silence(manifest, found, outcomes), *advice, *_of_limits(found)]))
 
 
 def advise_steady(
@@ -77,6 +85,14 @@ def advise_steady(
     elif known:
         advice.append(known.server.words)
     return tuple(dict.fromkeys([*advice, *_of_limits(found)]))
+
+
+def _of_silence(manifest: Manifest, found: Judgement, outcomes: dict[str, int]) -> list[str]:
+    """A server that takes requests and answers none, though a whole run of several holds went by."""
+    kinds = {kind for kind, count in outcomes.items() if count}
+    is_silent = kinds == {Outcome.WAITING.value} and manifest.status is RunStatus.COMPLETE
+    took = any(found.waiting[place].peak for place in (Place.IN_PROCESS, Place.UNREAD, Place.ACCEPT_QUEUE))
+    return [_AT_WORK] if is_silent and took else []
 
 
 def _of_limits(found: Judgement) -> list[str]:

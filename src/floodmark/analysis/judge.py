@@ -143,7 +143,7 @@ def _spoken(
     return replace(
         found,
         sentence=verdict_sentence(replace(manifest, expect=moved_by), axis.burst, found, settled, outcomes),
-        advice=advise(manifest, found, recognised),
+        advice=advise(manifest, found, outcomes, recognised),
         known=recognised.server if recognised else None,
     )
 

@@ -9,6 +9,7 @@ from floodmark.analysis.document import Unit
 from floodmark.analysis.estimates import RECONSTRUCTION, agree
 from floodmark.analysis.judge import judge
 from floodmark.core.outcomes import Outcome
+from floodmark.core.run_folder import RunStatus
 from floodmark.core.sample import TargetLimits
 
 
@@ -171,6 +172,20 @@ def test_a_limit_on_open_files_is_named_before_any_pool():
     advice = judge(replace(recording, manifest=replace(recording.manifest, limits=limits))).document.verdict.advice
     assert "RLIMIT_NOFILE" in advice[0]
     assert not any("pool" in words for words in advice)
+
+
+@pytest.mark.parametrize(
+    ("run_s", "status", "said"),
+    [(1.5, RunStatus.COMPLETE, True), (1.5, RunStatus.INTERRUPTED, False), (3.0, RunStatus.COMPLETE, False)],
+    ids=["none in three holds", "cut by the user", "some"],
+)
+def test_a_server_that_takes_all_and_answers_none_may_be_at_work_for_a_run_before(run_s, status, said):
+    server = Server(slots=10, evidence=False)
+    recording = Simulation(server=server, requests=100, hold_s=2.0, told_hold_s=0.5, run_s=run_s).record()
+    document = judge(replace(recording, manifest=replace(recording.manifest, status=status))).document
+    advice = [words for words in document.verdict.advice if "what a run before has left" in words]
+    assert len(advice) == said
+    assert check(document, "the server answered").ok is (run_s > 2.0)
 
 
 @pytest.mark.parametrize(
