@@ -38,6 +38,11 @@ class Beat:
     at_s: float
     sample: Sample
 
+    @property
+    def ended_s(self) -> float:
+        """When all of it was read: a dump under way when a load is released has some of that."""
+        return self.at_s + self.sample.taken_s + self.sample.cost_s - self.sample.socket_s
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:

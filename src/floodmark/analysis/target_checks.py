@@ -9,6 +9,7 @@ from floodmark.analysis.clocks import reboot_words
 from floodmark.analysis.counted import counted, is_counted, longest_uncounted_s
 from floodmark.analysis.document import Check, Timeline
 from floodmark.analysis.timeline import outer_connections
+from floodmark.core.clock import AGENT_NODE
 from floodmark.core.profile import ClosedProfile
 
 GAP_BEATS = 5.0
@@ -122,7 +123,9 @@ def _target_idle_before(axis: Axis) -> Check:
     the first time on at which the target was idle; of one that never was, how it was at the last count.
     """
     name = "target idle before the load"
-    seen = [counts for beat in axis.beats if beat.at_s < 0 and (counts := outer_connections(beat)) is not None]
+    bound_s = max((reading.bound_s for reading in axis.recording.clocks if reading.node == AGENT_NODE), default=0.0)
+    before = [beat for beat in axis.beats if beat.ended_s < -bound_s]
+    seen = [counts for beat in before if (counts := outer_connections(beat)) is not None]
     if not seen:
         return Check(name=name, ok=None, words="its connections were not seen before the load")
     held, bound = [counts.established + counts.abandoned for counts in seen], _bound(axis)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from simulated import FIRED_S, WORKER_OFFSET_S, Server, Simulation
+from simulated import AGENT_OFFSET_S, FIRED_S, WORKER_OFFSET_S, Server, Simulation
 
 from floodmark.analysis.document import Unit
 from floodmark.analysis.estimates import RECONSTRUCTION, agree
@@ -143,6 +143,28 @@ def test_what_was_gone_when_the_load_was_released_is_not_held_against_it(held, o
         return replace(sample, connections=(replace(counts, abandoned=left.get(sample.sequence, 0)),))
 
     document = judge(replace(recording, samples=tuple(map(busy, recording.samples)))).document
+    assert check(document, "target idle before the load").ok is ok
+
+
+@pytest.mark.parametrize(
+    ("middle_s", "ok"),
+    [(-0.0002, True), (-0.00255, True), (-0.003, False)],
+    ids=["under way", "by its clock", "before"],
+)
+def test_a_count_that_was_under_way_at_the_release_is_none_of_before(middle_s, ok):
+    """It takes 5 ms here, and has some of the load's connections though its middle is before them."""
+    recording = Simulation(server=Server(slots=10), requests=100, hold_s=2.0).record()
+    first = next(s.sequence for s in recording.samples if s.connections[0].established)
+
+    def last_before(sample):
+        if sample.sequence != first - 1:
+            return sample
+        (counts,) = sample.connections
+        shift_s = AGENT_OFFSET_S + FIRED_S + middle_s
+        full = (replace(counts, accept_queue=13),)
+        return replace(sample, taken_s=shift_s - 0.0025, socket_s=shift_s, cost_s=0.005, connections=full)
+
+    document = judge(replace(recording, samples=tuple(map(last_before, recording.samples)))).document
     assert check(document, "target idle before the load").ok is ok
 
 

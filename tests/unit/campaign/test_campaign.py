@@ -175,7 +175,7 @@ def test_a_master_that_hangs_is_given_up_after_the_loads_length_and_a_margin(tmp
     shell = shell_with()
     with pytest.raises(ClusterError, match="did not end within"):
         run(shell, plan_in(tmp_path), clock)
-    assert 90 < clock.now_s < 120
+    assert 120 < clock.now_s < 150
     assert stopped(shell)
 
 
@@ -316,9 +316,9 @@ def test_a_server_too_quick_to_see_where_requests_wait_is_refused_before_the_loa
 def test_a_search_that_hangs_is_given_up_after_all_its_bursts_and_a_margin_for_each(tmp_path):
     clock, shell = Clock(), shell_with()
     plan = plan_in(tmp_path, kind="search", asked=Asked(first=10, requests=40, hold_s=1.0))
-    with pytest.raises(ClusterError, match="did not end within 216 s"):
+    with pytest.raises(ClusterError, match="did not end within 306 s"):
         run(shell, plan, clock)
-    assert 216 < clock.now_s < 220
+    assert 306 < clock.now_s < 310
     assert stopped(shell)
 
 
