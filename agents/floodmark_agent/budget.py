@@ -87,7 +87,10 @@ class Budget:
         self._dearest_s = max(self._dearest_s, cost_s)
 
     def rest_s(self) -> float:
-        """How long to rest until enough is in hand for a load like the last one; 0: there is, or never will be."""
+        """How long to rest until enough is in hand for a load like the last one; 0: there is, or never will be.
+
+        Once there is, that load counts no more.
+        """
         lacking_s = min(RESTED_COUNTS * self._dearest_s, RESTED_SHARE * self.most_s) - self.in_hand_s()
         if lacking_s <= 0:
             self._dearest_s = 0.0

@@ -23,9 +23,7 @@ _RETRY_S = 0.1
 class Contact:
     """Says hello every second, and notes what comes back."""
 
-    def __init__(
-        self, link: Link, hello: Hello, *, clock: Callable[[], float], rest_s: Callable[[], float] = lambda: 0.0
-    ) -> None:
+    def __init__(self, link: Link, hello: Hello, *, clock: Callable[[], float], rest_s: Callable[[], float]) -> None:
         """`rest_s` says how long the agent would rest, where it watches nothing."""
         self._link = link
         self._rest_s = rest_s
