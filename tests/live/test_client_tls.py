@@ -24,6 +24,7 @@ from test_client_hostile import (
 )
 
 from floodmark.core.outcomes import Outcome
+from floodmark.engine import dial
 from floodmark.engine.connection import READS_PER_TURN
 from floodmark.engine.dial import Dial
 from floodmark.engine.exchange import Exchange
@@ -89,6 +90,14 @@ def test_a_verified_connection_is_kept_alive(certificate, version):
         line = driver.client.line(driver.route)
         assert [driver.send(line).body for _ in range(3)] == [b"hello"] * 3
         assert server.connections == 1
+
+
+def test_a_handshake_that_is_over_within_one_call_is_none_of_the_connecting(certificate, monkeypatch):
+    monkeypatch.setattr(dial, "_TYPE", socket.SOCK_STREAM)  # waits, as if the server were always the faster one
+    with driven(encrypted(certificate, answering(OK)), trusting(certificate)) as (driver, _):
+        exchange = driver.send(driver.client.line(driver.route))
+        assert exchange.outcome is Outcome.ANSWERED
+        assert exchange.started_s < exchange.connected_s < exchange.sent_s < exchange.first_byte_s
 
 
 def test_large_bodies_go_both_ways(certificate):

@@ -27,6 +27,7 @@ from floodmark.core.errors import TargetError
 from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
 from floodmark.core.request_spec import RequestSpec
+from floodmark.engine import dial
 from floodmark.engine.burst import Burst, BurstWork, run_burst
 from floodmark.engine.check import AnswerCheck
 from floodmark.engine.connection import READ_BYTES, READS_PER_TURN
@@ -87,6 +88,16 @@ def test_the_times_are_in_order_and_connected_is_before_the_handshake(certificat
     assert len(known) == len(times)
     assert hit.connected_s < hit.sent_s
     assert hit.local_port
+
+
+def test_a_handshake_that_is_over_within_one_call_is_none_of_the_connecting(
+    certificate: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dial, "_TYPE", socket.SOCK_STREAM)  # waits, as if the server were always the faster one
+    (hit,) = hits_of(encrypted(certificate, send_and_close(OK)), trusting(certificate))
+    assert hit.outcome is Outcome.ANSWERED
+    assert hit.released_s < hit.connected_s < hit.sent_s < hit.first_byte_s
 
 
 def test_ipv6_is_no_different(certificate: Path) -> None:  # noqa: F811

@@ -14,7 +14,7 @@ from floodmark.engine.dial import Dial
 from floodmark.engine.epoll_events import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from floodmark.engine.failure import AFTER_ESTABLISHED, outcome_of
 from floodmark.engine.response import MalformedResponseError, ResponseParser
-from floodmark.engine.tls import TlsSocket, words_of
+from floodmark.engine.tls import TlsSocket, connected_at, words_of
 
 ANY_EVENT = EPOLLIN | EPOLLOUT | EPOLLRDHUP
 """What a connection can be told without being asked again; EPOLLERR and EPOLLHUP come unasked (epoll_ctl(2))."""
@@ -83,7 +83,7 @@ class Connection:
         """
         self.released_s = clock()
         try:
-            opened, code = dial.open(number)
+            opened, code = dial.open(number, clock)
         except OSError as error:
             self.finish(outcome_of(error.errno or 0, connected=False), error.strerror or str(error), clock())
             return
@@ -185,20 +185,20 @@ class Connection:
             count = opened.send(self._unsent)
         except BlockingIOError:
             # Of TLS the handshake may still have got somewhere.
-            self._note_connected(opened, clock)
+            self._note_connected(opened)
             return
         except SSLError as error:
-            self._note_connected(opened, clock)
+            self._note_connected(opened)
             self.finish(Outcome.TLS_FAILED, words_of(error), clock())
             return
         except OSError as error:
             self._failed_code = error.errno or errno.EPIPE
             if self.connected_s is None and self._failed_code in AFTER_ESTABLISHED:
-                self.connected_s = clock()
+                self.connected_s = connected_at(opened, clock())
             return
         now_s = clock()
         if self.connected_s is None:
-            self.connected_s = now_s
+            self.connected_s = connected_at(opened, now_s)
         self._unsent = self._unsent[count:]
         if not self._unsent:
             self.sent_s = now_s
@@ -244,10 +244,10 @@ class Connection:
         if is_complete:
             self._judge(parser, check, now_s)
 
-    def _note_connected(self, opened: socket | TlsSocket, clock: Callable[[], float]) -> None:
+    def _note_connected(self, opened: socket | TlsSocket) -> None:
         """Nothing was sent; of TLS the handshake may still have got somewhere, and then TCP is connected."""
-        if self.connected_s is None and isinstance(opened, TlsSocket) and opened.is_connected:
-            self.connected_s = clock()
+        if self.connected_s is None and isinstance(opened, TlsSocket):
+            self.connected_s = opened.connected_s
 
     def _fail_tls(self, error: SSLError, now_s: float) -> None:
         """Where a send failed before, that is what went wrong."""

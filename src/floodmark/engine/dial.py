@@ -3,6 +3,7 @@
 import errno
 import socket as constants
 from _socket import socket  # the kernel's own: gevent's patched one would wait behind our back
+from collections.abc import Callable
 from dataclasses import dataclass
 from socket import AF_INET6, IPPROTO_IP, SOCK_STREAM
 from ssl import SSLContext
@@ -35,17 +36,18 @@ class Dial:
     tls: SSLContext | None = None
     server_name: str | None = None
 
-    def open(self, number: int) -> tuple[socket | TlsSocket, int]:
+    def open(self, number: int, clock: Callable[[], float]) -> tuple[socket | TlsSocket, int]:
         """A new non-blocking socket that connects, and the errno of that; 0 and EINPROGRESS are under way.
 
-        `number` chooses the source address. Raises `OSError` where there is no socket or no address to send from.
+        `number` chooses the source address, and `clock` is what a `TlsSocket` has its time of. Raises `OSError` where
+        there is no socket or no address to send from.
         """
         endpoint = self.endpoint
         opened = socket(endpoint.family, _TYPE)
         if self.sources or self.ports:
             self._choose(opened, number)
         code = opened.connect_ex(endpoint.sockaddr)
-        return (TlsSocket(opened, self.tls, self.server_name) if self.tls else opened), code
+        return (TlsSocket(opened, self.tls, self.server_name, clock) if self.tls else opened), code
 
     def _choose(self, opened: socket, number: int) -> None:
         """Says where the connection is to come from; closes the socket where that is not possible."""

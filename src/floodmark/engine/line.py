@@ -20,7 +20,7 @@ from floodmark.engine.failure import AFTER_ESTABLISHED, outcome_of
 from floodmark.engine.known_heads import END, END_BYTES, KnownHeads, head_of
 from floodmark.engine.response import MalformedResponseError, ResponseParser
 from floodmark.engine.route import Route
-from floodmark.engine.tls import TlsSocket, words_of
+from floodmark.engine.tls import TlsSocket, connected_at, words_of
 
 _HUNG_UP = EPOLLRDHUP | EPOLLHUP | EPOLLERR
 _READABLE = EPOLLIN | _HUNG_UP
@@ -161,7 +161,7 @@ class Line:
         self._is_connected = self._was_kept = False
         self._failed_code = 0
         try:
-            self._socket, code = route.dial.open(self._number)
+            self._socket, code = route.dial.open(self._number, self._clock)
         except OSError as error:
             self._finish(outcome_of(error.errno or 0, connected=False), error.strerror or str(error))
             return
@@ -195,12 +195,12 @@ class Line:
             self._failed_code = error.errno or errno.EPIPE
             if self._failed_code in AFTER_ESTABLISHED and not self._is_connected:
                 self._is_connected = True
-                exchange.connected_s = self._clock()
+                exchange.connected_s = connected_at(opened, self._clock())
             return
         now_s = self._clock()
         if not self._is_connected:
             self._is_connected = True
-            exchange.connected_s = now_s
+            exchange.connected_s = connected_at(opened, now_s)
         if count == len(self._unsent):
             self._unsent = b""
             exchange.sent_s = now_s
@@ -209,9 +209,9 @@ class Line:
 
     def _note_connected(self, exchange: Exchange, opened: socket | TlsSocket) -> None:
         """Nothing was sent; of TLS the handshake may still have got somewhere, and then TCP is connected."""
-        if not self._is_connected and isinstance(opened, TlsSocket) and opened.is_connected:
+        if not self._is_connected and isinstance(opened, TlsSocket) and opened.connected_s is not None:
             self._is_connected = True
-            exchange.connected_s = self._clock()
+            exchange.connected_s = opened.connected_s
 
     def _advance(self, events: int) -> None:
         exchange, opened = self._exchange, self._socket

@@ -2,6 +2,7 @@
 
 import ssl
 from _socket import socket
+from collections.abc import Callable
 from functools import lru_cache
 
 RAW_READ_BYTES = 65_536
@@ -27,11 +28,15 @@ class TlsSocket:
     """Encrypts what is sent and decrypts what is received. The handshake is done on the way, by either.
 
     `send` and `recv` raise `BlockingIOError` where the socket has to come first, `ssl.SSLError` where TLS fails, and
-    the socket's own `OSError`.
+    the socket's own `OSError`. `connected_s` is when the kernel took the first bytes, on `clock`: TCP is connected
+    then, and the handshake begins, which may be over within the same call. None until then.
     """
 
-    def __init__(self, opened: socket, context: ssl.SSLContext, server_name: str | None) -> None:
-        self.is_connected = False
+    def __init__(
+        self, opened: socket, context: ssl.SSLContext, server_name: str | None, clock: Callable[[], float]
+    ) -> None:
+        self.connected_s: float | None = None
+        self._clock = clock
         self._socket = opened
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
@@ -98,7 +103,8 @@ class TlsSocket:
         while self._outgoing.pending or self._unsent:
             self._unsent = self._unsent or self._outgoing.read()
             count = self._socket.send(self._unsent)
-            self.is_connected = True
+            if self.connected_s is None:
+                self.connected_s = self._clock()
             self._unsent = self._unsent[count:]
 
     def _fill(self) -> None:
@@ -108,3 +114,9 @@ class TlsSocket:
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
+
+
+def connected_at(opened: socket | TlsSocket, now_s: float) -> float:
+    """When a connection that sends was there: of a plain one now, of TLS before its handshake."""
+    before_s = opened.connected_s if isinstance(opened, TlsSocket) else None
+    return now_s if before_s is None else before_s

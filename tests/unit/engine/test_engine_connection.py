@@ -1,5 +1,6 @@
 """What a real socket does too seldom to wait for."""
 
+from collections.abc import Callable
 from select import EPOLLERR, EPOLLIN, EPOLLOUT
 
 import pytest
@@ -24,7 +25,7 @@ class ScriptedSocket:
         self.sent: list[bytes] = []
         self.closed = False
 
-    def open(self, _number: int) -> tuple["ScriptedSocket", int]:
+    def open(self, _number: int, _clock: Callable[[], float]) -> tuple["ScriptedSocket", int]:
         return self, self._connect
 
     def fileno(self) -> int:

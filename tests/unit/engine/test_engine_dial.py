@@ -3,6 +3,7 @@
 import errno
 import socket
 from collections.abc import Iterator
+from time import monotonic
 
 import pytest
 
@@ -37,7 +38,7 @@ def seen_from(listener: socket.socket, way: Dial, numbers: range) -> list[tuple[
     """The addresses that the server sees, of connections one by one."""
     seen = []
     for number in numbers:
-        opened, code = way.open(number)
+        opened, code = way.open(number, monotonic)
         assert code in (0, errno.EINPROGRESS)
         client, address = listener.accept()
         client.close()
@@ -79,7 +80,7 @@ def test_ports_come_from_the_range_over_ipv6(listener_v6: socket.socket) -> None
 )
 def test_an_address_that_cannot_be_sent_from_is_named(listener: socket.socket, source: str, words: str) -> None:
     with pytest.raises(OSError, match=words) as caught:
-        dial(listener, sources=(source,)).open(0)
+        dial(listener, sources=(source,)).open(0, monotonic)
     assert caught.value.errno == errno.EADDRNOTAVAIL
 
 
@@ -105,7 +106,7 @@ def test_only_a_context_that_is_told_so_takes_any_certificate() -> None:
 
 
 def test_a_dial_with_a_context_opens_tls(listener: socket.socket) -> None:
-    opened, _ = dial(listener, tls=tls_context(verify=True), server_name="localhost").open(0)
+    opened, _ = dial(listener, tls=tls_context(verify=True), server_name="localhost").open(0, monotonic)
     assert isinstance(opened, TlsSocket)
     assert opened.getsockname()[0] == "127.0.0.1"
     opened.close()
