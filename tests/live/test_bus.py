@@ -3,6 +3,7 @@
 One keyed and one plain cluster are started once each; the strangers come to both before and while a load is on.
 """
 
+import os
 import re
 import socket
 import subprocess
@@ -260,7 +261,8 @@ def test_a_master_that_may_not_listen_says_so_in_one_line(tmp_path, words, said)
 @pytest.mark.parametrize("parts", ["bus_parts.py", "bus_flood_parts.py", "bus_names_parts.py", "bus_return_parts.py"])
 def test_the_guarded_sockets_keep_what_they_promise(parts):
     command = [sys.executable, str(Path(__file__).with_name(parts))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}  # what all tests share
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.endswith("all kept\n"), done.stdout + done.stderr
 
 

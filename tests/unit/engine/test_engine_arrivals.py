@@ -3,9 +3,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from descriptors import open_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_engine_burst import START_S, HandClock, endpoint_of, open_files
+from test_engine_burst import START_S, HandClock, endpoint_of
 from test_engine_closed import OK, ByHand, prove_all_is_accounted_for, wait_until_readable
 
 from floodmark.core.outcomes import Outcome
@@ -268,7 +269,7 @@ def test_a_cut_leaves_waiting_and_unsent_and_no_descriptor(silent: Endpoint, clo
     assert all(hit.outcome is (Outcome.WAITING if hit.id <= 6 else Outcome.UNSENT) for hit in hits)
     assert max(hit.id for hit in hits) > 2 * HITS_PER_SECOND  # not only the first of those that were left
     load.close()
-    assert open_files() == before
+    assert open_files() <= before
 
 
 def test_a_load_that_has_all_its_outcomes_is_over_at_once_and_closes_its_connections(clock: HandClock) -> None:
@@ -278,7 +279,7 @@ def test_a_load_that_has_all_its_outcomes_is_over_at_once_and_closes_its_connect
         assert not load.done
         hand.send(OK)
         assert (load.done, load.next_due_s(), load.counts.open_connections) == (True, None, 0)
-    assert open_files() == before
+    assert open_files() <= before
 
 
 def test_a_connection_that_ended_while_idle_is_no_failure(clock: HandClock) -> None:
@@ -350,7 +351,7 @@ def test_planned_is_answered_failed_waiting_and_unsent_whatever_happens(
         assert len(ids) == len(set(ids))
     for client in clients:
         client.close()
-    assert open_files() == before
+    assert open_files() <= before
 
 
 def serve_once(listener: socket.socket, clients: list[socket.socket], *, drops: bool) -> None:

@@ -4,10 +4,10 @@ import select
 import socket
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from select import EPOLLIN
 
 import pytest
+from descriptors import open_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,10 +68,6 @@ def deaf() -> Iterator[Endpoint]:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield endpoint_of(bound)
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def endpoint_of(opened: socket.socket) -> Endpoint:
@@ -304,7 +300,7 @@ def test_a_cut_leaves_waiting_and_unsent_and_no_descriptor(silent: Endpoint, clo
     assert all(hit.local_port for hit in hits[:2])
     assert (hits[2].released_s, hits[2].planned_s) == (None, START_S + 60)
     burst.close()
-    assert open_files() == before
+    assert open_files() <= before
 
 
 def test_hits_are_taken_once_and_may_be_taken_in_parts(deaf: Endpoint, clock: HandClock) -> None:
@@ -327,7 +323,7 @@ def test_no_watches_left_is_the_generators_failure(silent: Endpoint, clock: Hand
     burst.step()
     assert burst.done
     assert [hit.outcome for hit in burst.take_hits()] == [Outcome.OUT_OF_MEMORY]
-    assert open_files() == before
+    assert open_files() <= before
 
 
 def test_no_requests_are_done_at_once(silent: Endpoint) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import groupby
 
 import pytest
+from descriptors import open_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_engine_burst import (
@@ -14,7 +15,6 @@ from test_engine_burst import (
     BlindEpoll,
     HandClock,
     endpoint_of,
-    open_files,
 )
 
 from floodmark.core.outcomes import Outcome
@@ -173,7 +173,7 @@ def test_what_has_no_outcome_at_the_end_is_waiting_and_no_more_is_sent(silent: E
     assert all(hit.local_port and hit.connected_s == hit.sent_s == START_S for hit in hits)
     prove_all_is_accounted_for(load, load.take_slices())
     load.close()
-    assert open_files() == before
+    assert open_files() <= before
 
 
 def test_a_load_says_when_it_was_over_and_not_when_its_sockets_were_closed(silent: Endpoint, clock: HandClock) -> None:
@@ -307,7 +307,7 @@ def test_no_watches_left_is_the_generators_failure(silent: Endpoint, clock: Hand
     load = closed_at(silent, clock, connections=3, new_epoll=FullClientEpoll)
     load.step()
     assert load.outcomes == {Outcome.OUT_OF_MEMORY: 3}
-    assert open_files() == before
+    assert open_files() <= before
     load.close()
 
 
