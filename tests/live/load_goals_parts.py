@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import gevent
 import pytest
 from configargparse import ArgParser
 from parts import keep_all
@@ -330,6 +331,17 @@ def keeps_a_quit_before_the_verdict_from_being_a_pass():
     side._conduct = lambda: None
     side._start()
     assert side._environment.process_exit_code == 130
+
+
+def keeps_a_start_from_being_refused_that_comes_between_the_last_workers_word_and_locusts_next_look():
+    for is_judged, users, is_refused in ((True, 0, False), (True, 1, True), (False, 0, True)):
+        side, refused = _MasterSide.__new__(_MasterSide), []
+        side._environment = SimpleNamespace(runner=SimpleNamespace(user_count=users), process_exit_code=0)
+        side._run = before = gevent.spawn(gevent.sleep, 0.5)
+        side._is_judged, side._conduct, side._refuse = is_judged, lambda: None, refused.append
+        side._start()
+        assert (bool(refused), side._run is before) == (is_refused, is_refused)
+        before.kill()
 
 
 def conductor_whose(recorded, judge):

@@ -36,6 +36,9 @@ GATHER_TIMEOUT_S = 10.0
 
 GATHER_PAUSE_S = 0.02
 
+LAST_LOOK_S = 2.0
+"""Locust is stopped when its last worker says so, and looks once a second whether it may end that stop."""
+
 STARTED_TIMEOUT_S = 5.0
 """For a start of Locust's to come to its end: it waits for its workers for a second."""
 
@@ -90,7 +93,7 @@ class _MasterSide:
         observe = board.observe if board is not None else None
         self._conductor = Conductor(environment, judge=judge, find=found_by_command, observe=observe)
         self._run: gevent.Greenlet | None = None
-        self._stopping = self._refusing = False
+        self._stopping = self._refusing = self._is_judged = False
         if board is not None:
             self._show(board)
         environment.events.test_start.add_listener(self._start)
@@ -105,11 +108,14 @@ class _MasterSide:
         join_web_ui(self._environment, board, self._kind)
 
     def _start(self, **_: Any) -> None:
-        if self._run is not None and not self._run.ready():
+        run = self._run
+        if run is not None and self._is_judged and not self._environment.runner.user_count:
+            run.join(timeout=LAST_LOOK_S)
+        if run is not None and not run.ready():
             self._refuse("the run before has not ended yet: start again when its verdict is there")
             return
         forget_refusal(self._environment)
-        self._stopping = False
+        self._stopping = self._is_judged = False
         # Until there is a verdict: Locust may quit before, and would do so with 0.
         self._environment.process_exit_code = InterruptedRunError.exit_code
         self._run = gevent.spawn(self._conduct)
@@ -133,6 +139,7 @@ class _MasterSide:
         if not self._stopping:
             # Stopping ends the shape at once; headless, Locust then quits by itself.
             _let_start_end(environment.runner)
+            self._is_judged = True
             environment.runner.stop()
 
     def _refuse(self, words: str) -> None:
