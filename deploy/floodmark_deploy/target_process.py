@@ -59,6 +59,7 @@ class TargetProcess:
         self._scratch = scratch
         self._clock = clock
         self._sleep = sleep
+        self._is_stopped = False
 
     @property
     def pid(self) -> int:
@@ -91,6 +92,8 @@ class TargetProcess:
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Ends the target and proves that no process and no listener of it is left. Harmless when repeated."""
+        if self._is_stopped:
+            return  # whoever has the port by now is another
         self.job.stop(timeout_s)
         self._scratch.close()
         deadline_s = self._clock() + PORT_TIMEOUT_S
@@ -100,6 +103,7 @@ class TargetProcess:
             prove_free(self.address.host, self.address.port)
         except TargetError as error:
             raise TargetError(f"{self.spec.name} was stopped, and yet {error}") from None
+        self._is_stopped = True
 
     def _log_words(self) -> str:
         lines = self.job.tail(TAIL_LINES)

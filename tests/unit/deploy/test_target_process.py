@@ -3,6 +3,7 @@
 import dataclasses
 import http.server
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from floodmark.core.address import Address
 from floodmark.core.errors import MissingRuntimeError, PlanError, TargetError
 from floodmark.core.request_spec import RequestSpec
 from floodmark.core.target import LimitsSpec, NeedsSpec, ReadySpec, StartSpec, TargetSpec
+from floodmark_deploy import target_process
 from floodmark_deploy.fake import FakeProgram, FakeShell
 from floodmark_deploy.port import prove_free
 from floodmark_deploy.shell import Command
@@ -96,6 +98,13 @@ def _start(spec: TargetSpec, shell: FakeShell, port: int = 0) -> TargetProcess:
     return start_target(spec, shell, host=HOST, port=port, run_log=log, marker="unit", clock=clock, sleep=clock.sleep)
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is this file's, and HTTP's own time limits are not: on a busy machine an answer may take long."""
+    for name in ("READY_TRY_S", "READY_LAST_TRY_S"):
+        monkeypatch.setattr(target_process, name, 60.0)
+
+
 def _shell(server: Server, *, prints: tuple[str, ...] = (), stops: bool = True) -> FakeShell:
     program = FakeProgram(prints=prints, on_start=server.start)
     return FakeShell({"server": dataclasses.replace(program, on_stop=server.stop) if stops else program})
@@ -110,6 +119,13 @@ def test_a_target_that_answers_is_ready_and_can_be_stopped(spec: TargetSpec, ser
     target.stop()
     assert shell.leftovers("unit") == ()
     prove_free(HOST, target.address.port)
+
+
+def test_a_target_that_is_stopped_again_does_not_mind_who_has_its_port_then(spec: TargetSpec, server: Server) -> None:
+    target = _start(spec, _shell(server))
+    target.stop()
+    with socket.create_server((HOST, target.address.port)):
+        target.stop()
 
 
 def test_it_is_asked_until_status_and_text_are_the_expected_ones(spec: TargetSpec, server: Server) -> None:
