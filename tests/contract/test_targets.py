@@ -48,7 +48,7 @@ NO_POOL = 60
 """More at once than any small pool of the zoo, and fewer than most backlogs, so that all can be in service."""
 OVERLOAD = 400
 """More than any target takes that fails beyond a limit of its own, each held so long that all are there together."""
-OVERLOAD_HOLD_S = 1.0
+OVERLOAD_HOLDS_S = (1.0, 5.0, 15.0)
 HOLDS_S = (0.4, 1.0, 3.0, 6.0)
 """For how many are in service at once: a busy machine may need the longer ones to have them all at once."""
 SPACING_S, LONGEST_SPREAD_S = 0.002, 0.5
@@ -177,8 +177,12 @@ class Ahead:
         target = _start(spec, self._shell, self.folder(spec.name), f"{MARKER}-{spec.name}", self._port())
         peaks, hits = _peaks(target) if target.spec.answers else ([], [])
         # What takes few at once has most of the flood in line: short holds, or it takes long.
-        hold_s = OVERLOAD_HOLD_S if (spec.expect.ceiling or OVERLOAD) > NO_POOL else HOLD_S
-        hits += _flood(target, OVERLOAD, hold_s) if spec.expect.failures else []
+        holds_s = OVERLOAD_HOLDS_S if (spec.expect.ceiling or OVERLOAD) > NO_POOL else (HOLD_S,)
+        for hold_s in holds_s if spec.expect.failures else ():
+            more = _flood(target, OVERLOAD, hold_s)
+            hits += more
+            if any(hit.outcome.failed for hit in more):
+                break
         return Flooded(target=target, peaks=peaks, failures={hit.outcome.value for hit in hits if hit.outcome.failed})
 
     def _port(self) -> int:

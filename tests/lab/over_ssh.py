@@ -35,6 +35,10 @@ def wait_until(true, what, timeout_s=60):
     return found
 
 
+INVALID = 3
+"""`floodmark run`'s exit code for a run that does not count."""
+
+
 class OverSsh:
     """The command line, and the lab's hosts beneath it."""
 
@@ -60,6 +64,19 @@ class OverSsh:
         assert "Traceback" not in done.stderr, done.stderr
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
+
+    def run_that_counts(self, *words, out):
+        """`floodmark run WORDS` with the cluster, and its folder.
+
+        All hosts share this machine's cores: a run that says that it does not count is made again, as a user would.
+        """
+        for number in range(3):
+            folder = out / str(number)
+            done = self.run("run", *words, "--cluster", str(self.hosts_toml), "--out", str(folder), check=False)
+            if done.returncode != INVALID:
+                break
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done, folder
 
     def __call__(self, word, *words, hosts=None, check=True):
         """`floodmark cluster WORD HOSTS WORDS`."""

@@ -192,7 +192,8 @@ def test_a_web_ui_on_the_network_is_for_those_who_are_named(one_lab, books, clus
     master = one_lab.plan.hosts[0]
     shown = {"floodmark_web_host": "0.0.0.0", "floodmark_web_from": [str(one_lab.plan.gateway)]}
     books.play("site.yml", "--limit", "master", "--tags", "firewall,master", "-e", json.dumps(shown))
-    assert reaches(master, WEB)
+    # The play waits for the bus; Locust listens there first.
+    wait_until(lambda: reaches(master, WEB), "the web UI listens")
     assert not host_reaches(one_lab, "worker-1", master, WEB)
     books.play("site.yml", "--limit", "master", "--tags", "firewall,master")
     assert not reaches(master, WEB)

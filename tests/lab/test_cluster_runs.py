@@ -67,8 +67,7 @@ def test_ten_thousand_requests_from_two_hosts_have_the_local_verdict(cluster, tm
 
 def test_fewer_workers_for_one_run_and_all_again_after_it_without_a_new_master(one_lab, cluster, tmp_path):
     before = pids(one_lab, cluster)
-    out = tmp_path / "one"
-    far(cluster, "fastapi-uvicorn-sync", *BURST, "--workers", "1", "--out", str(out))
+    _, out = cluster.run_that_counts("fastapi-uvicorn-sync", *BURST, "--workers", "1", out=tmp_path)
     assert {json.loads(line)[1] for line in (out / "hits.jsonl").read_text().splitlines()[1:]} == {"worker-1"}
     assert pids(one_lab, cluster)["master"] == before["master"]
     assert cluster.whole()
@@ -99,8 +98,7 @@ def test_a_stranger_in_the_hosts_network_is_refused_and_named_and_the_run_goes_o
             socket.connect(bus)
             socket.send(b"let me in")
             sockets.append(socket)
-        out = tmp_path / "run"
-        far(cluster, "fastapi-uvicorn-sync", *BURST, "--out", str(out))
+        _, out = cluster.run_that_counts("fastapi-uvicorn-sync", *BURST, out=tmp_path)
         assert not any(socket.poll(0) for socket in sockets)
         for socket in sockets:
             socket.close()
@@ -113,7 +111,11 @@ def test_a_stranger_in_the_hosts_network_is_refused_and_named_and_the_run_goes_o
 
 def test_several_targets_get_a_verdict_each_and_a_table_and_the_workers_stay(cluster, tmp_path):
     targets = ["flask-waitress", "fastapi-uvicorn-sync", "go-net-http"]
-    done = cluster("run", *targets, "--requests", "60", "--hold", "1", "--out", str(tmp_path / "runs"), check=False)
+    for number in range(3):  # as `run_that_counts`
+        out = tmp_path / str(number)
+        done = cluster("run", *targets, *BURST, "--out", str(out), check=False)
+        if all(verdict_of(out / name)["validity"]["ok"] for name in targets[:2]):
+            break
     assert done.returncode == 1, done.stdout + done.stderr  # the hosts have no Go
     rows = done.stdout.splitlines()[-3:]
     assert [row.split()[0] for row in rows] == targets
@@ -123,7 +125,7 @@ def test_several_targets_get_a_verdict_each_and_a_table_and_the_workers_stay(clu
     assert "failed" in rows[2]
     assert "floodmark: target-1: cannot run it: go-net-http needs the executable 'go'" in done.stderr
     for name in targets[:2]:
-        assert verdict_of(tmp_path / "runs" / name)["target"] == name
+        assert verdict_of(out / name)["target"] == name
     assert cluster.whole()
 
 
@@ -138,10 +140,9 @@ def test_a_server_of_ones_own_on_a_clusters_host_is_flooded_from_an_address_that
     )
     one_lab.ssh("target-1", "sudo systemd-run --quiet --unit=own python3 -c", f'"{server}"')
     try:
-        out = tmp_path / "run"
         sources = f"{at(one_lab, 'worker-1')},{at(one_lab, 'worker-2')}"
         words = ("--url", f"http://{at(one_lab, 'target-1')}:9000/x", "--requests", "20", "--source", sources)
-        done = far(cluster, *words, "--expect-text", "mine", "--out", str(out))
+        done, out = cluster.run_that_counts(*words, "--expect-text", "mine", out=tmp_path)
         assert "the hold is 0.3" in done.stderr
         verdict = verdict_of(out)
         assert verdict["outcomes"]["answered"] == 20
@@ -184,8 +185,8 @@ def test_ctrl_c_cuts_the_load_and_keeps_what_was_measured_and_two_commands_never
 
 
 def test_a_search_has_its_bursts_judged_with_the_targets_name(cluster, tmp_path):
-    out = tmp_path / "run"
-    far(cluster, "flask-waitress", "--profile", "search", "--requests", "64", "--hold", "0.5", "--out", str(out))
+    search = ("--profile", "search", "--requests", "64", "--hold", "0.5")
+    _, out = cluster.run_that_counts("flask-waitress", *search, out=tmp_path)
     verdict = verdict_of(out)
     assert verdict["verdict"]["in_service"]["ceiling"] == 4
     bursts = [json.loads(path.read_text()) for path in out.glob("steps/*/run.json")]
@@ -230,10 +231,7 @@ def cable(one_lab, name, state):
 
 
 def next_one_works(cluster, folder):
-    cluster.run(
-        *("run", "fastapi-uvicorn-sync", "--cluster", str(cluster.hosts_toml), "--requests", "50", "--hold", "1"),
-        *("--out", str(folder)),
-    )
+    cluster.run_that_counts("fastapi-uvicorn-sync", "--requests", "50", "--hold", "1", out=folder)
 
 
 def test_a_worker_that_is_killed_is_named_and_the_run_does_not_count(cluster, tmp_path):

@@ -40,7 +40,8 @@ def remains(name):
         *(rule["iif"] for rule in json.loads(rules) if rule.get("iif", "").startswith(f"fm-{name}")),
         *(line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"labs/{name}/" in line),
         *(str(path) for path in Path("/run/netns").glob(f"floodmark-{name}-*")),
-        *(str(path) for path in Path("/sys/fs/cgroup").glob(f"**/floodmark-lab/{name}")),
+        # os.walk passes by what ends while it looks; a recursive glob does not.
+        *(path for path, _, _ in os.walk("/sys/fs/cgroup") if path.endswith(f"/floodmark-lab/{name}")),
         *(str(path) for path in Path("/run/systemd").glob(f"nspawn/*/{name}-*")),
         *(str(path) for path in (DEFAULT_FOLDER / "labs").glob(name)),
         *(str(path) for path in DEFAULT_FOLDER.glob(f"{name}.lock")),

@@ -97,7 +97,7 @@ class Cluster:
 
     def release(self):
         """Waits until the load is on."""
-        wait_until(lambda: list((self.cwd / "master").glob("*/runs/*/pulses.jsonl")), "the load", timeout_s=60)
+        wait_until(lambda: list((self.cwd / "master").glob("*/runs/*/pulses.jsonl")), "the load")
         return self.folder()
 
 
@@ -115,17 +115,22 @@ def check_of(folder, name):
 
 
 def sequences(folder, name=SAMPLES):
-    return [json.loads(line)["sequence"] for line in (folder / name).read_text().splitlines()]
+    return [json.loads(line)["sequence"] for line in whole_lines(folder / name)]
+
+
+def whole_lines(path):
+    """Without one that is being written."""
+    return [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
 def pids(folder):
     """Of the target's processes, in the newest live figures."""
-    newest = json.loads((folder / LIVE).read_text().splitlines()[-1])
-    return [process["pid"] for process in newest["processes"] or ()]
+    newest = [json.loads(line)["processes"] or () for line in whole_lines(folder / LIVE)[-1:]]
+    return [process["pid"] for processes in newest for process in processes]
 
 
 def test_an_agent_that_is_restarted_leaves_both_halves_and_the_run_says_when_it_was_away(cluster):
-    cluster.start_master()
+    cluster.start_master(requests=32)  # eight seconds of load
     cluster.start_worker()
     agent = cluster.start_agent()
     folder = cluster.release()
@@ -175,7 +180,7 @@ def test_an_agent_that_is_killed_is_lost_and_the_run_is_judged_on_the_live_figur
 
 
 def test_a_master_that_is_restarted_finds_the_agent_again_and_the_run_before_is_readable(cluster):
-    master = cluster.start_master(requests=8)
+    master = cluster.start_master(requests=32)  # eight seconds of load
     worker = cluster.start_worker()
     cluster.start_agent()
     first = cluster.release()

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from floodmark.core.sample import ConnectionCounts, Sample
 from floodmark_agent.cli import take_once
 from floodmark_agent.finder import Watch
 from floodmark_agent.selector import Selector
+from floodmark_deploy.port import free_port
 
 pytestmark = [
     pytest.mark.live,
@@ -164,10 +164,8 @@ def test_a_target_that_moves_to_a_namespace_of_its_own_is_found_again(tmp_path: 
 
 
 def test_metrics_are_served_where_told_and_nothing_else_is(tmp_path: Path) -> None:
-    with places(tmp_path) as (pid, port, _), socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        where = f"127.0.0.1:{taken.getsockname()[1]}"
-        taken.close()
+    with places(tmp_path) as (pid, port, _):
+        where = f"127.0.0.1:{free_port('127.0.0.1')}"
         command = (*AGENT, "--metrics", where, "--port", str(port), "--pid", str(pid))
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as agent:
             try:

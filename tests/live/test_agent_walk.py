@@ -4,7 +4,6 @@ import ctypes
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from floodmark_agent.counting import Way, prepare
 from floodmark_agent.finder import Watch
 from floodmark_agent.selector import Selector
 from floodmark_agent.walk.bpf import _call
+from floodmark_deploy.port import free_port
 
 pytestmark = [
     pytest.mark.live,
@@ -192,10 +192,8 @@ def test_nothing_of_a_walk_stays_in_the_kernel() -> None:
 
 def test_the_command_walks_where_it_is_told_to_and_says_so(tmp_path: Path) -> None:
     open_walk().close()
-    with places(tmp_path) as (pid, port, _), socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        where = f"127.0.0.1:{taken.getsockname()[1]}"
-        taken.close()
+    with places(tmp_path) as (pid, port, _):
+        where = f"127.0.0.1:{free_port('127.0.0.1')}"
         words = ("--metrics", where, "--port", str(port), "--pid", str(pid), "--connections", "walk")
         with subprocess.Popen((*AGENT, *words), stderr=subprocess.PIPE, text=True) as agent:
             try:

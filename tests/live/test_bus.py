@@ -70,7 +70,7 @@ class Cluster:
         wait_until(lambda: self.named(*words), f"{words} to be named", timeout_s=20)
 
     def until_on(self):
-        wait_until(lambda: list(self.cwd.glob("master/runs/*/pulses.jsonl")), "the load", timeout_s=60)
+        wait_until(lambda: list(self.cwd.glob("master/runs/*/pulses.jsonl")), "the load")
 
     def _folder(self, name):
         path = self.cwd / name

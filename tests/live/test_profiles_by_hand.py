@@ -15,6 +15,7 @@ from command import manifest, own_server, run_folder, started
 from floodmark.core.codec import from_plain, from_row
 from floodmark.core.hit import Hit
 from floodmark.core.outcomes import Outcome
+from floodmark.core.run_folder import RunFolder
 from floodmark.core.second import Second
 from floodmark.engine.ports import has_port_ranges
 from floodmark_deploy.port import free_port
@@ -62,6 +63,14 @@ def seconds_in(folder):
     return [from_plain(Second, json.loads(line), "seconds.jsonl") for line in lines]
 
 
+def clock_bound_s(folder):
+    """How far two workers' plans may be apart: each knows the master's clock to half a round trip."""
+    bounds_s = {}
+    for reading in RunFolder(folder).read().clocks:
+        bounds_s[reading.node] = max(reading.bound_s, bounds_s.get(reading.node, 0.0))
+    return bounds_s["worker-1"] + bounds_s["worker-2"] + 1e-4
+
+
 def outcomes_in(folder):
     found = {}
     for report in map(json.loads, (folder / "workers.jsonl").read_text().splitlines()):
@@ -81,7 +90,10 @@ def test_a_closed_load_is_in_locusts_csv_as_it_is_in_the_seconds(tmp_path):
     rows = {row["Name"]: row for row in csv.DictReader(lines)}
     for row in (rows["/?id={id}"], rows["Aggregated"]):
         assert (int(row["Request Count"]), int(row["Failure Count"])) == (answered, 0)
-        assert 10 <= float(row["Min Response Time"]) <= float(row["50%"]) <= float(row["Max Response Time"])
+        least_ms, most_ms = float(row["Min Response Time"]), float(row["Max Response Time"])
+        # Least and most are exact; a percentile is one of Locust's whole milliseconds.
+        assert 10 <= least_ms <= most_ms
+        assert round(least_ms) <= float(row["50%"]) <= round(most_ms)
     assert outcomes_in(folder) == {"answered": answered, "waiting": 20}
     assert sum(second.opened for second in seconds) == 20
     assert sum(second.released for second in seconds) == answered + 20
@@ -106,7 +118,7 @@ def test_arrivals_split_one_plan_over_workers_and_over_source_addresses(tmp_path
         worker: median(hit.planned_s - hit.id / 100 for hit in hits if hit.worker == worker)
         for worker in ("worker-1", "worker-2")
     }
-    assert begun_s["worker-2"] == pytest.approx(begun_s["worker-1"], abs=0.005)
+    assert begun_s["worker-2"] == pytest.approx(begun_s["worker-1"], abs=clock_bound_s(folder))
     assert {"127.0.0.2", "127.0.0.3", "127.0.0.4"} <= set(printed(tmp_path).splitlines())
 
 
@@ -130,14 +142,15 @@ def test_a_search_goes_on_until_the_ceiling_is_proven(tmp_path):
         words = ("--first", "4", "--requests", "1000", "--hold", "0.5")
         folder = by_hand("search", *words, port=port, cwd=tmp_path, agent=True)
     found = manifest(folder)
-    first, second = found["steps"]
-    assert (first["folder"], second["folder"]) == ("steps/01-4", "steps/02-16")
-    assert (first["ceiling"], first["peak"], first["answered"]) == (None, 4, 4)
-    assert second["judged"]
-    # Where the machine was too busy for a valid run the search ends all the same.
-    assert second["ceiling"] == 6 or not second["valid"]
-    step = manifest(folder / second["folder"])
-    assert (found["status"], step["status"], step["profile"]["requests"]) == ("complete", "complete", 16)
+    steps = found["steps"]
+    # Where the machine was too busy for a valid burst the search ends there.
+    assert [one["folder"] for one in steps] == ["steps/01-4", "steps/02-16"][: 1 + steps[0]["valid"]]
+    assert all(one["judged"] for one in steps)
+    assert (steps[0]["ceiling"], steps[0]["peak"], steps[0]["answered"]) == (None, 4, 4)
+    assert all(one["ceiling"] == 6 for one in steps[1:] if one["valid"])
+    step = manifest(folder / steps[-1]["folder"])
+    assert (found["status"], step["status"]) == ("complete", "complete")
+    assert step["profile"]["requests"] == steps[-1]["requests"]
     assert found["fired_s"] == step["fired_s"]
     assert not (folder / "hits.jsonl").exists()
 
@@ -164,7 +177,7 @@ def test_a_ramp_over_tls_releases_each_request_at_its_time(certificate, tmp_path
     assert (found["profile"]["kind"], found["verify"]) == ("ramp", False)
     hits = sorted(hits_in(folder), key=lambda hit: hit.id)
     assert [hit.id for hit in hits] == list(range(1, 21))
-    assert hits[-1].planned_s - hits[0].planned_s == pytest.approx(0.95, abs=0.005)
+    assert hits[-1].planned_s - hits[0].planned_s == pytest.approx(0.95, abs=clock_bound_s(folder))
     assert all(hit.outcome is Outcome.ANSWERED and hit.released_s >= hit.planned_s for hit in hits)
 
 

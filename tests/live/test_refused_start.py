@@ -43,10 +43,10 @@ def test_a_start_while_a_run_is_ending_is_refused_stops_locust_and_cuts_nothing(
         hand = ByHand(stack, tmp_path, workers=1, master=REFUSALS)
         assert refusal(hand) == "none"
         assert hand.swarm(requests=40, within=0, hold=1, path="/", timeout="")["success"]
-        wait_until(lambda: is_judging(hand.master), "the verdict to be made", timeout_s=60)
+        wait_until(lambda: is_judging(hand.master), "the verdict to be made")
         # Locust has stopped a test when the last worker says that its users are gone: this one says it late.
         thaw = stack.enter_context(at_the_end_too(frozen(hand.workers[0])))
-        wait_until(lambda: hand.printed("master").count("Report ") == 1, "the verdict", timeout_s=60)
+        wait_until(lambda: hand.printed("master").count("Report ") == 1, "the verdict")
         wait_until(lambda: hand.stats()["state"] == "stopping", "Locust to stop the test")
         assert hand.swarm(requests=40, within=0, hold=1, path="/", timeout="")["success"]
         thaw()
@@ -59,5 +59,5 @@ def test_a_start_while_a_run_is_ending_is_refused_stops_locust_and_cuts_nothing(
         wait_until(lambda: refusal(hand).startswith("--requests 0: give a whole number"), "why the plan will not do")
         wait_until(lambda: hand.stats()["state"] == "stopped", "Locust to stop the test")
         assert hand.swarm(requests=20, within=0, hold=0.1, path="/", timeout="")["success"]
-        wait_until(lambda: hand.printed("master").count("Report ") == 2, "the next verdict", timeout_s=60)
+        wait_until(lambda: hand.printed("master").count("Report ") == 2, "the next verdict")
         assert refusal(hand) == "none"

@@ -5,7 +5,7 @@ import subprocess
 from collections import Counter
 
 import pytest
-from command import floodmark, manifest, own_server, run_folder, verdict
+from command import floodmark, manifest, measured, own_server, run_folder
 
 pytestmark = pytest.mark.live
 
@@ -28,7 +28,7 @@ def certificate(tmp_path_factory):
 def test_a_server_with_a_certificate_of_its_own_is_measured_over_tls_when_any_will_do(tmp_path, certificate):
     with own_server("seen_server.py", "0.1", certificate, cwd=tmp_path) as port:
         words = ("--url", f"https://127.0.0.1:{port}/", "--insecure", "--requests", "30", "--expect-match", "^d.ne$")
-        found = verdict(*words, cwd=tmp_path)
+        found = measured(*words, cwd=tmp_path)
     assert found["outcomes"]["answered"] == 30
     assert found["profile"]["hold_s"] >= 0.1
     kept = manifest(run_folder(tmp_path))
@@ -48,7 +48,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_with_the_way_out(tmp_p
 def test_load_comes_from_every_source_address_in_turn(tmp_path):
     with own_server("seen_server.py", "0.3", "", cwd=tmp_path) as port:
         sources = ("--source", "127.0.0.2-127.0.0.5", "--workers", "2")
-        found = verdict(
+        found = measured(
             "--url", f"http://127.0.0.1:{port}/", "--requests", "40", "--hold", "0.3", *sources, cwd=tmp_path
         )
         seen = Counter((tmp_path / "printed.txt").read_text().split()[1::2])

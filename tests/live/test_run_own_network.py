@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from command import living, manifest, run_folder, verdict
+from command import living, manifest, measured, run_folder
 
 from floodmark.core.errors import PlanError
 from floodmark_deploy.own_network import OWN_NETWORK, may_have_own_network, network_of, own_network, setting_path
@@ -50,7 +50,7 @@ def test_a_run_has_its_settings_and_the_host_keeps_its_own(tmp_path):
     before = {name: value(name) for name in (COOKIES, SYN_BACKLOG)}
     (tmp_path / "pool").mkdir()
     (tmp_path / "pool" / "target.toml").write_text(TARGET)
-    found = verdict("--target-file", "pool", "--requests", "30", "--within", "0", cwd=tmp_path)
+    found = measured("--target-file", "pool", "--requests", "30", "--within", "0", cwd=tmp_path)
     assert found["verdict"]["in_service"]["ceiling"] == 3
     limits = manifest(run_folder(tmp_path))["limits"]
     assert (limits["tcp_syncookies"], limits["tcp_max_syn_backlog"]) == (0, 77)

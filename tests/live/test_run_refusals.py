@@ -205,7 +205,7 @@ PHASES = {
 )
 def test_ctrl_c_at_any_moment_ends_everything_and_leaves_a_readable_run(tmp_path, temporary, phase, number):
     words = (sys.executable, "-m", "floodmark", "run", "fastapi-uvicorn-sync", "--requests", "200", "--hold", "4")
-    with started(*words, cwd=tmp_path) as process:
+    with started(*words, cwd=tmp_path, temporary=temporary) as process:
         wait_until(lambda: phase in (tmp_path / "printed.txt").read_text(), phase)
         assert interrupt(process, number) == 130
     folder = run_folder(tmp_path)
@@ -226,7 +226,7 @@ def test_ctrl_c_at_any_moment_ends_everything_and_leaves_a_readable_run(tmp_path
 @pytest.mark.live
 def test_kill_9_of_floodmark_leaves_neither_process_nor_key_behind(tmp_path, temporary):
     words = (sys.executable, "-m", "floodmark", "run", "flask-gunicorn-sync-4", "--requests", "50", "--hold", "4")
-    with started(*words, cwd=tmp_path) as process:
+    with started(*words, cwd=tmp_path, temporary=temporary) as process:
         wait_until(lambda: "load is on" in (tmp_path / "printed.txt").read_text(), "the load")
         marker = run_folder(tmp_path).name
         assert len(living(marker)) >= 4
@@ -244,8 +244,9 @@ WRITES = "import pathlib, sys, time; pathlib.Path(sys.argv[1], 'file').touch(); 
 @pytest.mark.live
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
 def test_what_a_server_wrote_goes_with_it_also_when_floodmark_is_killed(tmp_path, temporary, number):
-    words = (sys.executable, "-m", "floodmark", "run", "--target-file")
-    with started(*words, target_file(tmp_path, sys.executable, "-c", WRITES, "{scratch}"), cwd=tmp_path) as process:
+    file = target_file(tmp_path, sys.executable, "-c", WRITES, "{scratch}")
+    words = (sys.executable, "-m", "floodmark", "run", "--target-file", file)
+    with started(*words, cwd=tmp_path, temporary=temporary) as process:
         wait_until(lambda: list(tmp_path.glob("runs/*/scratch/file")), "the server to write")
         process.send_signal(number)
         process.wait()

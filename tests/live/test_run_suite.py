@@ -10,7 +10,7 @@ from command import floodmark, interrupt, living, started, wait_until
 
 from floodmark_deploy.zoo import FOLDER_VARIABLE
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 POOL = Path(__file__).parent / "servers" / "pool_server.py"
 

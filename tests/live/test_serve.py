@@ -1,12 +1,13 @@
 """`python -m floodmark_deploy.serve`: one target in the foreground, as a service manager starts it."""
 
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 
 import pytest
+
+from floodmark_deploy.port import free_port
 
 pytestmark = pytest.mark.live
 
@@ -17,11 +18,6 @@ summary = "says where it may write, and ends"
 [start]
 command = ["/bin/sh", "-c", "echo \\"$0\\" | tee \\"$0/a\\"", "{scratch}"]
 """
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @pytest.fixture
@@ -44,7 +40,7 @@ def writes(tmp_path, monkeypatch):
 
 
 def test_this_process_becomes_the_server_and_ends_as_it_does_with_nothing_left(tmp_path, temporary):
-    port = free_port()
+    port = free_port("127.0.0.1")
     words = [*SERVE, "fastapi-uvicorn-sync", "--port", str(port)]
     with subprocess.Popen(words, stderr=subprocess.DEVNULL, cwd=tmp_path) as process:
         try:
@@ -57,6 +53,7 @@ def test_this_process_becomes_the_server_and_ends_as_it_does_with_nothing_left(t
                 except OSError:
                     assert process.poll() is None
                     assert time.monotonic() < deadline_s
+                    time.sleep(0.05)
             assert str(process.pid) in said
         finally:
             process.terminate()

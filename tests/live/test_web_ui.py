@@ -67,7 +67,7 @@ def burst(hand, browser):
         until(live, "document.querySelectorAll('#chart .scatterlayer .trace').length > 4")
         locust.wait_for_selector("td:has-text('accept queue')")
         seen["tab"] = locust.inner_text("table")
-        live.wait_for_selector("#verdict:not([hidden])", timeout=60_000)
+        live.wait_for_selector("#verdict:not([hidden])", timeout=150_000)
         live.wait_for_selector("#verdict-links a")
         until(locust, "document.querySelector('#floodmark-words').textContent.includes('handles 8')")
         seen["long_tasks_ms"] = live.evaluate("longTasks")

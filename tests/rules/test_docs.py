@@ -81,7 +81,7 @@ def tracked() -> tuple[Path, ...]:
 
 
 def _walked():
-    made = {".venv", "runs", "dist", "__pycache__"}
+    made = {".venv", "runs", "dist", "__pycache__", ".hypothesis"}
     for path in ROOT.rglob("*"):
         parts = path.relative_to(ROOT).parts
         if not made.intersection(parts) and not any(part.endswith("_cache") or part == ".git" for part in parts):

@@ -239,14 +239,15 @@ def test_a_hold_that_is_not_known_is_measured_at_the_server_first(tmp_path):
 
 
 def test_a_server_that_does_not_listen_is_named_before_the_cluster_starts(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    for number, hold_s in enumerate((None, 1.0)):
-        shell = shell_with()
-        plan = plan_in(tmp_path, address=Address(host="127.0.0.1", port=port), asked=Asked(hold_s=hold_s))
-        with pytest.raises(TargetError, match=f"127.0.0.1:{port}/ cannot be reached: connection refused"):
-            run(shell, replace(plan, folder=tmp_path / str(number)))
-        assert not shell.jobs
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        port = deaf.getsockname()[1]
+        for number, hold_s in enumerate((None, 1.0)):
+            shell = shell_with()
+            plan = plan_in(tmp_path, address=Address(host="127.0.0.1", port=port), asked=Asked(hold_s=hold_s))
+            with pytest.raises(TargetError, match=f"127.0.0.1:{port}/ cannot be reached: connection refused"):
+                run(shell, replace(plan, folder=tmp_path / str(number)))
+            assert not shell.jobs
 
 
 def test_a_time_limit_below_a_second_is_no_error_where_the_hold_is_not_known(tmp_path):

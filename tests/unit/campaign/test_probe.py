@@ -1,6 +1,7 @@
 """What a server alone is asked before a load, and which answers are the end of it."""
 
 import itertools
+import re
 import socket
 import threading
 import time
@@ -67,7 +68,7 @@ def test_a_server_slower_than_the_time_limit_is_refused_with_both(forgiving):
     with server(RIGHT, hold_s=0.15) as address, pytest.raises(TargetError) as caught:
         probe(address, PLAIN, limit_s=0.1, forgiving=forgiving)
     words = str(caught.value)
-    assert "one request alone takes 0.1" in words
+    assert re.search(r"one request alone takes \d\.\d+ s", words)
     assert words.endswith("and --timeout is 0.1: every request would time out; raise --timeout")
 
 
@@ -110,10 +111,11 @@ def test_a_plain_server_asked_over_tls_is_named_with_the_reason_and_no_certifica
 
 
 def test_nobody_there_is_no_matter_of_forgiving():
-    with server(RIGHT) as address:
-        pass
-    with pytest.raises(TargetError, match="cannot be reached: connection refused"):
-        probe(address, PLAIN, limit_s=5.0, forgiving=True)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        address = Address(host="127.0.0.1", port=deaf.getsockname()[1])
+        with pytest.raises(TargetError, match="cannot be reached: connection refused"):
+            probe(address, PLAIN, limit_s=5.0, forgiving=True)
 
 
 def test_a_server_that_is_slow_only_once_is_not_too_slow():

@@ -75,9 +75,9 @@ def cwd(tmp_path_factory):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    (path / "ssh_config").write_text(f"Host m w\n  HostName 127.0.0.1\n  Port {port}\n  User nobody\n")
-    (path / "hosts.toml").write_text(HOSTS)
-    return path
+        (path / "ssh_config").write_text(f"Host m w\n  HostName 127.0.0.1\n  Port {port}\n  User nobody\n")
+        (path / "hosts.toml").write_text(HOSTS)
+        yield path
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,11 @@ def test_a_free_port_is_free() -> None:
     prove_free(HOST, free_port(HOST))
 
 
+def _client(server: socket.socket) -> socket.socket:
+    """With a port of its own: one that is not bound may share its port with clients of other servers."""
+    return socket.create_connection(server.getsockname(), source_address=(HOST, 0))
+
+
 def test_a_listener_is_named_by_its_process() -> None:
     with _listener() as sock:
         port = sock.getsockname()[1]
@@ -36,7 +41,7 @@ def test_a_listener_on_every_address_takes_the_port_of_each() -> None:
 
 
 def test_a_client_that_uses_the_port_is_named_too() -> None:
-    with _listener() as server, socket.create_connection(server.getsockname()) as client:
+    with _listener() as server, _client(server) as client:
         assert f"process {os.getpid()} " in owner_of(client.getsockname()[1])
 
 
@@ -68,7 +73,7 @@ def test_time_wait_is_no_hindrance() -> None:
 
 
 def test_a_port_that_only_an_ended_connection_holds_is_told_as_such() -> None:
-    with _listener() as server, socket.create_connection(server.getsockname()) as client:
+    with _listener() as server, _client(server) as client:
         port = client.getsockname()[1]
         accepted = server.accept()[0]
         client.close()  # the client closes first, so that TIME_WAIT is on its port; it did not set SO_REUSEADDR

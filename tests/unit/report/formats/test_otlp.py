@@ -1,5 +1,6 @@
 """Metrics over OTLP: what a real receiver gets, and what a user is told where it does not take them."""
 
+import socket
 import sys
 from contextlib import contextmanager
 from datetime import datetime
@@ -180,13 +181,14 @@ def test_a_receiver_that_is_too_busy_is_one_line_however_often_it_is_asked(kept)
 
 def test_a_receiver_that_is_not_there_is_one_line(kept, monkeypatch):
     found, folder = kept
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1.5")  # enough for it to try again once
-    with Receiver(200).listening() as url:
-        pass
-    with pytest.raises(
-        FloodmarkError, match=r"^http://127.* did not take the metrics: \[Errno 111\] Connection refused$"
-    ):
-        send_otlp(found.document, folder.manifest(), url)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3")  # enough for it to try again once
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        with pytest.raises(
+            FloodmarkError, match=r"^http://127.* did not take the metrics: \[Errno 111\] Connection refused$"
+        ):
+            send_otlp(found.document, folder.manifest(), url)
 
 
 def test_without_the_extra_it_is_one_line_that_says_what_to_install(kept, monkeypatch):
