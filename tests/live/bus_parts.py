@@ -33,6 +33,7 @@ from floodmark.core.errors import UsageError  # noqa: E402
 from floodmark.load import secure_bus  # noqa: E402
 from floodmark.load.bus import guard, sockets, strangers  # noqa: E402
 from floodmark.load.bus.settings import SETTINGS, BusSettings  # noqa: E402
+from floodmark_deploy import port as ports  # noqa: E402
 from floodmark_deploy.keys import make_keys  # noqa: E402
 
 LOOPBACK = "127.0.0.1"
@@ -86,6 +87,15 @@ def bound(port):
         return zmqrpc.Server(LOOPBACK, port)
     except RPCError:
         return None
+
+
+def free_port():
+    return ports.free_port(LOOPBACK)
+
+
+def until_at_the_door(made, port):
+    """The thread there has seen a connection, while it is one, and knows whose it is."""
+    until(lambda: any(one.peer.port == str(port) for one in list(made._door._callers.values())), "the door to see it")
 
 
 @contextmanager
@@ -243,7 +253,7 @@ def keeps_what_is_no_zeromq_named_by_its_address():
         with socket.create_connection((LOOPBACK, made.port)) as raw:
             raw.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
             port = raw.getsockname()[1]
-            gevent.sleep(0.05)
+            until_at_the_door(made, port)
         until_named(f"{LOOPBACK}:{port}")
 
 
@@ -348,6 +358,7 @@ def keeps_runners_alive_whatever_a_message_holds():
 
 
 def keeps_the_start_page_when_somebody_speaks_before_a_worker_does():
+    forget_the_strangers()
     port = free_port()
     master = Environment().create_master_runner(LOOPBACK, port)
     with dealer(port) as own:
@@ -391,12 +402,6 @@ def keeps_a_bus_on_loopback_within_reach_of_both_its_names():
         assert made.recv_from_client()[0] == host
         own.close()
     made.close()
-
-
-def free_port():
-    with socket.socket() as trial:
-        trial.bind((LOOPBACK, 0))
-        return trial.getsockname()[1]
 
 
 def main(parts, chosen):

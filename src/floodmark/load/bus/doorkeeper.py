@@ -10,7 +10,6 @@ import _socket
 import contextlib
 import errno
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -68,7 +67,6 @@ class Caller:
     number: int
     descriptor: int
     peer: Peer
-    accepted_s: float
 
 
 class Doorkeeper:
@@ -145,7 +143,7 @@ class Doorkeeper:
         if kind == zmq.EVENT_MONITOR_STOPPED:
             return False
         if kind == zmq.EVENT_ACCEPTED:
-            self._callers[value] = self._new_caller(value, _peer_of(value))
+            self._callers[value] = self._new_caller(value, peer_of(value))
         elif kind == zmq.EVENT_DISCONNECTED:
             caller = self._callers.pop(value, None) or self._new_caller(value, UNKNOWN)
             if self._failure == self._denied and not caller.peer.port:
@@ -158,7 +156,7 @@ class Doorkeeper:
         return True
 
     def _new_caller(self, descriptor: int, peer: Peer) -> Caller:
-        return Caller(number=next(self._numbers), descriptor=descriptor, peer=peer, accepted_s=time.monotonic())
+        return Caller(number=next(self._numbers), descriptor=descriptor, peer=peer)
 
     def _why(self, kind: int, value: int) -> str:
         if kind == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
@@ -190,7 +188,7 @@ def hang_up(caller: Caller) -> None:
             connection.shutdown(_socket.SHUT_RDWR)
 
 
-def _peer_of(descriptor: int) -> Peer:
+def peer_of(descriptor: int) -> Peer:
     """Address and port at the other end of a connection that ZeroMQ owns.
 
     It may be over, and its descriptor another's: of what is no TCP connection nothing is said.

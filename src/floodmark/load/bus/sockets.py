@@ -25,7 +25,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from floodmark.core.errors import FloodmarkError, WireError
 from floodmark.core.open_files import raise_open_files_limit
-from floodmark.load.bus.doorkeeper import UNKNOWN, Caller, Doorkeeper, Peer, hang_up
+from floodmark.load.bus.doorkeeper import UNKNOWN, Caller, Doorkeeper, Peer, hang_up, peer_of
 from floodmark.load.bus.gate import TOO_MANY, Gate
 from floodmark.load.bus.guard import PEER, THE_MASTER, Workers, guard_master, guard_worker
 from floodmark.load.bus.settings import EVERYWHERE, LOOPBACK, SETTINGS, add_bus_options
@@ -47,8 +47,8 @@ RECONNECT_S = 5.0
 """As often as Locust's worker asks its master to take it (locust.runners.CONNECT_TIMEOUT)."""
 MOVING_S = 0.2
 """A message that came before its connection ended is on its way through the hub for less."""
-EARLY_S = 0.5
-"""The thread at the door may be later than the hub to see a connection, by less."""
+LATE_S = 5.0
+"""The thread at the door may be later than the hub to see connections come and go, by less."""
 
 NODE_REFUSALS = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "the master does not know this node's key",
@@ -83,7 +83,8 @@ class GuardedServer(zmqrpc.Server):
             logger.error("%s", error)  # noqa: TRY400 - a user's error is one line, no traceback
             sys.exit(error.exit_code)
         self._heard: set[int] = set()  # the numbers of connections that have said something
-        self._heard_early: dict[int, float] = {}  # descriptors of those that the door had not told of, and when
+        # By descriptor: whom a message has come from lately, be it that the door still takes that for another's.
+        self._heard_lately: dict[int, dict[Peer | bytes, float]] = {}
         self._gone: deque[tuple[Caller | None, str | None]] = deque()
         self._gate = Gate()
         self.workers = Workers()
@@ -150,13 +151,17 @@ class GuardedServer(zmqrpc.Server):
         """Notes that a connection says something, whose that is, and whether it says too much."""
         descriptor = _descriptor(frames[-1])
         caller = self._door.caller(descriptor)
+        is_worker = frames[0].bytes.decode(errors="replace") in self.workers
+        if caller is None or not is_worker:
+            whose = peer_of(descriptor)
+            lately = self._heard_lately.setdefault(descriptor, {})
+            lately[frames[0].bytes if whose == UNKNOWN else whose] = time.monotonic()
         if caller is None:
-            self._heard_early[descriptor] = time.monotonic()
             peer, number = Peer(property_of(frames[-1], "Peer-Address") or UNKNOWN.host, ""), _early(descriptor)
         else:
             self._heard.add(caller.number)
             peer, number = caller.peer, caller.number
-        if frames[0].bytes.decode(errors="replace") in self.workers or self._gate.lets_in(number):
+        if is_worker or self._gate.lets_in(number):
             return peer, False
         if caller is not None:
             hang_up(caller)
@@ -194,12 +199,26 @@ class GuardedServer(zmqrpc.Server):
             logger.error("At the door of the bus: %s", trouble)
 
     def _see_off(self, caller: Caller) -> None:
-        early_s = self._heard_early.pop(caller.descriptor, -EARLY_S)
-        if caller.number not in self._heard and early_s < caller.accepted_s - EARLY_S:
+        if not self._has_spoken(caller):
             STRANGERS.note(caller.peer.host, SAYS_NOTHING, port=caller.peer.port)
         self._heard.discard(caller.number)
         self._gate.forget(caller.number)
         self._gate.forget(_early(caller.descriptor))
+
+    def _has_spoken(self, caller: Caller) -> bool:
+        """Where the door was late, its message counted as another's of the same descriptor: there is one too many."""
+        since_s = time.monotonic() - LATE_S
+        lately = self._heard_lately.pop(caller.descriptor, {})
+        left = {whose: at_s for whose, at_s in lately.items() if at_s > since_s}
+        has_spoken = caller.number in self._heard
+        if left.pop(caller.peer, None):
+            has_spoken = True
+        elif left and not has_spoken:
+            left.pop(next(iter(left)))
+            has_spoken = True
+        if left:
+            self._heard_lately[caller.descriptor] = left
+        return has_spoken
 
 
 class GuardedClient(zmqrpc.Client):
