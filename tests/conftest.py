@@ -9,7 +9,7 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from enum import IntEnum, auto
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from xdist.scheduler import LoadFileScheduling
 
 HERE = Path(__file__).parent
 LOW_PRIORITY = 10
+AUTOGROUP = Path("/proc/self/autogroup")
 MAY_RISE = os.geteuid() == 0
 """Only root gets a priority back that it gave away (setpriority(2))."""
 
@@ -119,11 +120,27 @@ def _is_alone(item: pytest.Item) -> bool:
 def _left_over() -> Iterator[None]:
     """Runs at a low priority, so that a test that measures beside it does not notice."""
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    os.setpriority(os.PRIO_PROCESS, 0, LOW_PRIORITY)
+    _take_priority(LOW_PRIORITY)
     try:
         yield
     finally:
-        os.setpriority(os.PRIO_PROCESS, 0, before)
+        _take_priority(before)
+
+
+def _take_priority(nice: int) -> None:
+    """This process', and its session's: where the kernel groups by sessions, the first counts within one only.
+
+    What a test starts in sessions of its own would else have no more than this one has (sched(7), autogroup).
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, nice)
+    with suppress(OSError):  # a kernel that does not group
+        AUTOGROUP.write_text(str(nice))
+
+
+def pytest_configure() -> None:
+    """A process of xdist's gets a session of its own, whose priority is no other's."""
+    if "PYTEST_XDIST_WORKER" in os.environ and MAY_RISE:
+        os.setsid()
 
 
 class Turn:
