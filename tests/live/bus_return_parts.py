@@ -12,9 +12,12 @@ from locust.env import Environment
 from locust.runners import HEARTBEAT_LIVENESS
 
 from floodmark.load.master.squad import SILENT_BEATS, Squad
+from floodmark_deploy.port import is_free
 
 
 def master_on(port):
+    """As soon as the one before has given the port back: ZeroMQ closes in threads of its own."""
+    until(lambda: is_free(LOOPBACK, port), "the port to be free")
     return Environment().create_master_runner(LOOPBACK, port)
 
 

@@ -433,12 +433,12 @@ def test_an_answer_that_does_not_come_is_a_response_timeout_from_the_start():
         client.sendall(OK[:-1])
         client.recv(1)
 
-    with driven(behave, response_timeout_s=0.2) as (driver, _):
+    with driven(behave, response_timeout_s=1.0) as (driver, _):
         line = driver.client.line(driver.route)
         failed = driver.send(line)
         assert failed.outcome is Outcome.RESPONSE_TIMEOUT
-        assert failed.error == f"no answer within 0.2 s, {len(OK) - 1} bytes of it"
-        assert failed.took_s >= 0.2
+        assert failed.error == f"no answer within 1 s, {len(OK) - 1} bytes of it"
+        assert failed.took_s >= 1.0
         assert not line.is_open
 
 
@@ -450,7 +450,7 @@ def test_the_deadline_of_an_exchange_that_ended_does_not_end_a_later_one():
             answers.acquire()
             client.sendall(OK)
 
-    with driven(behave, response_timeout_s=0.3) as (driver, server):
+    with driven(behave, response_timeout_s=1.0) as (driver, server):
         line = driver.client.line(driver.route)
         assert driver.send(line).outcome is Outcome.ANSWERED
         first_due_s = driver.due_s

@@ -343,7 +343,7 @@ def test_an_answer_that_stops_half_way_is_a_response_timeout() -> None:
     shift_s = 0.0
     with server(stop_half_way) as endpoint:
         burst = burst_at(endpoint, timeout_s=100.0, clock=lambda: time.monotonic() + shift_s)
-        burst.step()
+        drive_until(burst, lambda: burst.counts.connected == 1)
         assert has_stopped.wait(DEADLINE_S)
         shift_s = 100.0
         burst.step()
@@ -365,7 +365,7 @@ def test_an_answer_that_a_late_step_finds_is_not_timed_out() -> None:
     shift_s = 0.0
     with server(answer) as endpoint:
         burst = burst_at(endpoint, timeout_s=100.0, clock=lambda: time.monotonic() + shift_s)
-        burst.step()
+        drive_until(burst, lambda: burst.counts.connected == 1)
         may_answer.set()
         assert has_answered.wait(DEADLINE_S)
         shift_s = 200.0

@@ -288,9 +288,9 @@ def test_ten_thousand_refusals_are_ten_thousand_failures_and_leave_nothing_open(
 def test_a_closed_load_does_not_hammer_a_dead_server():
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        load = closed_at(Dial(endpoint=endpoint_of(bound.getsockname())), connections=10, duration_s=0.45)
+        load = closed_at(Dial(endpoint=endpoint_of(bound.getsockname())), connections=10, duration_s=1.0)
         run_steady(load)
-    assert 10 <= load.outcomes[Outcome.REFUSED] <= 50
+    assert 10 <= load.outcomes[Outcome.REFUSED] <= 110
 
 
 @both_profiles
@@ -391,7 +391,7 @@ def test_requests_that_wait_for_a_connection_are_released_in_order_and_late():
 
     with driven(arrivals_at, behave, connections=1, count=20) as (found, server):
         start_s = time.monotonic()
-        found.until(lambda: time.monotonic() > start_s + 0.03)
+        found.until(lambda: found.load.counts.released and time.monotonic() > start_s + 0.03)
         assert (found.load.counts.released, found.load.counts.answered) == (1, 0)
         go_on.set()
         found.until(lambda: found.load.done)
@@ -433,8 +433,8 @@ def test_a_certificate_that_nobody_vouches_for_is_a_tls_failure(load_at, certifi
 def test_a_plain_loop_drives_a_load_to_its_end_and_asks_for_reports():
     reports = []
     server = Server(answering(OK))
-    load = arrivals_at(Dial(endpoint=endpoint_of(server.sockaddr)), rate=1000.0, count=300)
+    load = arrivals_at(Dial(endpoint=endpoint_of(server.sockaddr)), rate=1000.0, count=1000)
     run_steady(load, report=lambda: reports.append(len(load.take_slices())))
     server.close()
-    assert load.outcomes == {Outcome.ANSWERED: 300}
+    assert load.outcomes == {Outcome.ANSWERED: 1000}
     assert len(reports) >= 2
