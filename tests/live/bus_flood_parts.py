@@ -3,7 +3,6 @@
 Each `keeps_...` is a test and is called by `main`.
 """
 
-import socket
 import sys
 import tempfile
 import time
@@ -14,7 +13,7 @@ import bus_parts
 import gevent
 import msgpack
 import zmq
-from bus_parts import LOOPBACK, client, dealer, free_port, keys_in, named, server, until, until_at_the_door, until_named
+from bus_parts import LOOPBACK, client, dealer, free_port, keys_in, named, server, until, until_named
 from gevent import socket as gevent_socket
 from locust.env import Environment
 from locust.rpc import zmqrpc
@@ -196,27 +195,64 @@ def keeps_small_messages_from_becoming_large_in_memory():
         assert received[0][1].data["rows"] == rows
 
 
-def keeps_those_who_say_something_unnamed_where_the_door_is_late():
-    """Their connections follow each other on one descriptor, quicker than the thread there sees them come and go."""
+@contextmanager
+def late_door():
+    """The thread there sees a connection come and go when the next one on its descriptor is there already."""
     see, late_s = Doorkeeper._see, sockets.LATE_S
     sockets.LATE_S = 2.0
     Doorkeeper._see = lambda door, event: doorkeeper._sleep(0.02) or see(door, event)
     try:
-        with server() as (made, received):
-            for number in range(1, 21):
-                with dealer(made.port, name := f"short {number}") as own:
-                    own.send(Message(messages.HELLO, None, name).serialize())
-                    until(lambda n=number: len(received) == n, "its word")
-            silent = socket.create_connection((LOOPBACK, made.port))
-            port = silent.getsockname()[1]
-            until_at_the_door(made, port)
-            gevent.sleep(1.1 * sockets.LATE_S)  # long after the others
-            silent.close()
-            until(named, "the silent one to be named")
-            gevent.sleep(2 * sockets.MOVING_S)
-            assert [str(port) in line for line in named()] == [True], named()
+        yield
     finally:
         Doorkeeper._see, sockets.LATE_S = see, late_s
+
+
+def keeps_those_who_say_something_unnamed_where_the_door_is_late():
+    with late_door(), server() as (made, received):
+        for number in range(1, 21):
+            with dealer(made.port, name := f"short {number}") as own:
+                own.send(Message(messages.HELLO, None, name).serialize())
+                until(lambda n=number: len(received) == n, "its word")
+        with dealer(made.port, "stays") as own:  # and says no more
+            own.send(Message(messages.HELLO, None, "stays").serialize())
+            gevent.sleep(1.1 * sockets.LATE_S)
+        until(lambda: not made._door._callers, "the door to see the last one go")
+        gevent.sleep(2 * sockets.MOVING_S)
+        assert named() == (), named()
+        assert made._heard == set()
+
+
+@contextmanager
+def let_in_and_silent(port):
+    with zmq.Context() as context, context.socket(zmq.DEALER) as own:
+        own.setsockopt(zmq.LINGER, 0)
+        own.setsockopt(zmq.IMMEDIATE, 1)  # ready to send only when it has been let in
+        own.connect(f"tcp://{LOOPBACK}:{port}")
+        until(lambda: own.poll(0, zmq.POLLOUT), "it to be let in")
+        yield
+
+
+def keeps_the_silent_named_whoever_speaks_after_them():
+    with server() as (made, received):
+        for number in range(1, 6):
+            with let_in_and_silent(made.port):
+                until(lambda: made._door._callers, "the door to see it")
+            until(lambda: not made._door._callers, "it to go")
+            with dealer(made.port, name := f"speaks {number}") as own:
+                own.send(Message(messages.HELLO, None, name).serialize())
+                until(lambda n=number: len(received) == n, "its word")
+                until_named(sockets.SAYS_NOTHING, f"({number} times)" if number > 1 else "")
+            until(lambda: not made._door._callers, "it to go, too")
+        gevent.sleep(2 * sockets.MOVING_S)
+        assert len(named()) == 1, named()
+        until_named(sockets.SAYS_NOTHING, "(5 times)")
+
+
+def keeps_no_note_of_those_of_whom_no_descriptor_is_known():
+    with server() as (made, _):
+        for number in range(100):
+            made._hear([zmq.Frame(b"old %d" % number), zmq.Frame(b"of an old protocol")])
+        assert made._heard_from == {}
 
 
 def keeps_an_agents_key_to_short_messages_and_does_not_unpack_the_others():

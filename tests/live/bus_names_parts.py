@@ -125,13 +125,13 @@ def keeps_the_door_open_whatever_goes_wrong_at_it():
 def keeps_no_descriptor_of_what_is_no_connection():
     before = open_files()
     reading, writing = os.pipe()
-    assert doorkeeper.peer_of(reading) == doorkeeper.UNKNOWN
+    assert doorkeeper.peer_at(reading) == doorkeeper.UNKNOWN
     close = get_original("os", "close")  # gevent's own closes later
     close(reading)
     close(writing)
-    assert doorkeeper.peer_of(reading) == doorkeeper.UNKNOWN
+    assert doorkeeper.peer_at(reading) == doorkeeper.UNKNOWN
     for one in _socket.socketpair():
-        assert doorkeeper.peer_of(one.fileno()) == doorkeeper.UNKNOWN
+        assert doorkeeper.peer_at(one.fileno()) == doorkeeper.UNKNOWN
         one.close()
     assert open_files() <= before
 

@@ -143,7 +143,7 @@ class Doorkeeper:
         if kind == zmq.EVENT_MONITOR_STOPPED:
             return False
         if kind == zmq.EVENT_ACCEPTED:
-            self._callers[value] = self._new_caller(value, peer_of(value))
+            self._callers[value] = self._new_caller(value, peer_at(value))
         elif kind == zmq.EVENT_DISCONNECTED:
             caller = self._callers.pop(value, None) or self._new_caller(value, UNKNOWN)
             if self._failure == self._denied and not caller.peer.port:
@@ -188,7 +188,7 @@ def hang_up(caller: Caller) -> None:
             connection.shutdown(_socket.SHUT_RDWR)
 
 
-def peer_of(descriptor: int) -> Peer:
+def peer_at(descriptor: int) -> Peer:
     """Address and port at the other end of a connection that ZeroMQ owns.
 
     It may be over, and its descriptor another's: of what is no TCP connection nothing is said.

@@ -25,7 +25,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from floodmark.core.errors import FloodmarkError, WireError
 from floodmark.core.open_files import raise_open_files_limit
-from floodmark.load.bus.doorkeeper import UNKNOWN, Caller, Doorkeeper, Peer, hang_up, peer_of
+from floodmark.load.bus.doorkeeper import UNKNOWN, Caller, Doorkeeper, Peer, hang_up, peer_at
 from floodmark.load.bus.gate import TOO_MANY, Gate
 from floodmark.load.bus.guard import PEER, THE_MASTER, Workers, guard_master, guard_worker
 from floodmark.load.bus.settings import EVERYWHERE, LOOPBACK, SETTINGS, add_bus_options
@@ -83,8 +83,8 @@ class GuardedServer(zmqrpc.Server):
             logger.error("%s", error)  # noqa: TRY400 - a user's error is one line, no traceback
             sys.exit(error.exit_code)
         self._heard: set[int] = set()  # the numbers of connections that have said something
-        # By descriptor: whom a message has come from lately, be it that the door still takes that for another's.
-        self._heard_lately: dict[int, dict[Peer | bytes, float]] = {}
+        # By descriptor: from whom messages came, and when. The door may be late, and still see another there.
+        self._heard_from: dict[int, dict[Peer | bytes, float]] = {}
         self._gone: deque[tuple[Caller | None, str | None]] = deque()
         self._gate = Gate()
         self.workers = Workers()
@@ -152,10 +152,10 @@ class GuardedServer(zmqrpc.Server):
         descriptor = _descriptor(frames[-1])
         caller = self._door.caller(descriptor)
         is_worker = frames[0].bytes.decode(errors="replace") in self.workers
-        if caller is None or not is_worker:
-            whose = peer_of(descriptor)
-            lately = self._heard_lately.setdefault(descriptor, {})
-            lately[frames[0].bytes if whose == UNKNOWN else whose] = time.monotonic()
+        if descriptor >= 0 and not (caller and is_worker):
+            now = peer_at(descriptor)
+            whose = frames[0].bytes if now == UNKNOWN else now
+            self._heard_from.setdefault(descriptor, {})[whose] = time.monotonic()
         if caller is None:
             peer, number = Peer(property_of(frames[-1], "Peer-Address") or UNKNOWN.host, ""), _early(descriptor)
         else:
@@ -199,26 +199,30 @@ class GuardedServer(zmqrpc.Server):
             logger.error("At the door of the bus: %s", trouble)
 
     def _see_off(self, caller: Caller) -> None:
-        if not self._has_spoken(caller):
+        if not self._take_word(caller):
             STRANGERS.note(caller.peer.host, SAYS_NOTHING, port=caller.peer.port)
         self._heard.discard(caller.number)
         self._gate.forget(caller.number)
         self._gate.forget(_early(caller.descriptor))
 
-    def _has_spoken(self, caller: Caller) -> bool:
-        """Where the door was late, its message counted as another's of the same descriptor: there is one too many."""
+    def _take_word(self, caller: Caller) -> bool:
+        """Whether a connection that is over has said something; one note of its descriptor is taken away.
+
+        Where the door was late, the word may have been noted as another's: whoever spoke has left one note, and the
+        oldest goes first, but never that of the one who stands there now.
+        """
         since_s = time.monotonic() - LATE_S
-        lately = self._heard_lately.pop(caller.descriptor, {})
-        left = {whose: at_s for whose, at_s in lately.items() if at_s > since_s}
-        has_spoken = caller.number in self._heard
-        if left.pop(caller.peer, None):
-            has_spoken = True
-        elif left and not has_spoken:
-            left.pop(next(iter(left)))
-            has_spoken = True
-        if left:
-            self._heard_lately[caller.descriptor] = left
-        return has_spoken
+        standing = self._door.caller(caller.descriptor)
+        notes = self._heard_from.pop(caller.descriptor, {})
+        spared = {whose: at_s for whose, at_s in notes.items() if standing is not None and whose == standing.peer}
+        free = [
+            (whose, at_s)
+            for whose, at_s in notes.items()
+            if whose not in spared and (at_s > since_s or whose == caller.peer)
+        ]
+        if left := dict(free[1:]) | spared:
+            self._heard_from[caller.descriptor] = left
+        return bool(free) or caller.number in self._heard
 
 
 class GuardedClient(zmqrpc.Client):
