@@ -327,21 +327,34 @@ def keeps_cis_summary_its_callers_where_a_master_only_records():
 
 def keeps_a_quit_before_the_verdict_from_being_a_pass():
     side = _MasterSide.__new__(_MasterSide)
-    side._environment, side._run = SimpleNamespace(process_exit_code=0), None
+    side._environment, side._run, side._board = SimpleNamespace(process_exit_code=0), None, None
     side._conduct = lambda: None
     side._start()
     assert side._environment.process_exit_code == 130
 
 
 def keeps_a_start_from_being_refused_that_comes_between_the_last_workers_word_and_locusts_next_look():
-    for is_judged, users, is_refused in ((True, 0, False), (True, 1, True), (False, 0, True)):
+    for is_over, users, is_refused in ((True, 0, False), (True, 1, True), (False, 0, True)):
         side, refused = _MasterSide.__new__(_MasterSide), []
         side._environment = SimpleNamespace(runner=SimpleNamespace(user_count=users), process_exit_code=0)
         side._run = before = gevent.spawn(gevent.sleep, 0.5)
-        side._is_judged, side._conduct, side._refuse = is_judged, lambda: None, refused.append
+        begun = []
+        side._is_over, side._conduct, side._refuse = is_over, lambda: gevent.sleep(9), refused.append
+        side._board = SimpleNamespace(begin=lambda begun=begun: begun.append(1))
         side._start()
-        assert (bool(refused), side._run is before) == (is_refused, is_refused)
+        assert (bool(refused), side._run is before, bool(begun)) == (is_refused, is_refused, not is_refused)
         before.kill()
+        side._run.kill()
+
+
+def keeps_one_of_two_starts_that_wait_for_the_same_end():
+    side, refused = _MasterSide.__new__(_MasterSide), []
+    side._environment = SimpleNamespace(runner=SimpleNamespace(user_count=0), process_exit_code=0)
+    side._run, side._is_over, side._board = gevent.spawn(gevent.sleep, 0.2), True, None
+    side._conduct, side._refuse = lambda: gevent.sleep(9), refused.append
+    gevent.joinall([gevent.spawn(side._start) for _ in range(2)])
+    assert len(refused) == 1
+    side._run.kill()
 
 
 def conductor_whose(recorded, judge):

@@ -37,7 +37,7 @@ GATHER_TIMEOUT_S = 10.0
 GATHER_PAUSE_S = 0.02
 
 LAST_LOOK_S = 2.0
-"""Locust is stopped when its last worker says so, and looks once a second whether it may end that stop."""
+"""How long a start waits for the stop before it, when all workers have stopped: Locust looks for that once a second."""
 
 STARTED_TIMEOUT_S = 5.0
 """For a start of Locust's to come to its end: it waits for its workers for a second."""
@@ -93,7 +93,8 @@ class _MasterSide:
         observe = board.observe if board is not None else None
         self._conductor = Conductor(environment, judge=judge, find=found_by_command, observe=observe)
         self._run: gevent.Greenlet | None = None
-        self._stopping = self._refusing = self._is_judged = False
+        self._board = board
+        self._stopping = self._refusing = self._is_over = False
         if board is not None:
             self._show(board)
         environment.events.test_start.add_listener(self._start)
@@ -104,18 +105,19 @@ class _MasterSide:
 
     def _show(self, board: Board) -> None:
         board.seats, board.is_busy = self._conductor.roster.seats, lambda: not (self._run is None or self._run.ready())
-        self._environment.events.test_start.add_listener(board.begin)
         join_web_ui(self._environment, board, self._kind)
 
     def _start(self, **_: Any) -> None:
-        run = self._run
-        if run is not None and self._is_judged and not self._environment.runner.user_count:
-            run.join(timeout=LAST_LOOK_S)
-        if run is not None and not run.ready():
+        if self._run is not None and self._is_over and not self._environment.runner.user_count:
+            self._run.join(timeout=LAST_LOOK_S)
+        # Looked at anew: another start may have waited for the same, and come first.
+        if self._run is not None and not self._run.ready():
             self._refuse("the run before has not ended yet: start again when its verdict is there")
             return
         forget_refusal(self._environment)
-        self._stopping = self._is_judged = False
+        self._stopping = self._is_over = False
+        if self._board is not None:
+            self._board.begin()
         # Until there is a verdict: Locust may quit before, and would do so with 0.
         self._environment.process_exit_code = InterruptedRunError.exit_code
         self._run = gevent.spawn(self._conduct)
@@ -139,7 +141,7 @@ class _MasterSide:
         if not self._stopping:
             # Stopping ends the shape at once; headless, Locust then quits by itself.
             _let_start_end(environment.runner)
-            self._is_judged = True
+            self._is_over = True  # but for Locust's own stop
             environment.runner.stop()
 
     def _refuse(self, words: str) -> None:

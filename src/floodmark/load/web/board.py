@@ -124,10 +124,9 @@ class Board:
         """A run's log, or a search's burst's, that is written from now on."""
         log.observer = self._watched = WatchedRun(log.manifest, self.shelf.note(Path(log.path)))
 
-    def begin(self, **_: Any) -> None:
-        """Locust begins a test: what is shown is of the run that comes, unless one is still under way."""
-        if not self.is_busy():
-            self._watched = None
+    def begin(self) -> None:
+        """A run begins: what is shown is of that."""
+        self._watched = None
 
     def page(self) -> Page:
         """The run under way, or the last one."""
