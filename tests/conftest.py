@@ -8,8 +8,9 @@ all of them waiting.
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from enum import IntEnum, auto
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 HERE = Path(__file__).parent
-LOW_PRIORITY = 10
+LOW_PRIORITY, PRIORITY = 10, os.getpriority(os.PRIO_PROCESS, 0)
 AUTOGROUP = Path("/proc/self/autogroup")
 MAY_RISE = os.geteuid() == 0
 """Only root gets a priority back that it gave away (setpriority(2))."""
@@ -30,7 +31,6 @@ SLOW_FILES = frozenset({
     "test_by_hand.py",
     "test_profiles_by_hand.py",
     "test_run_refusals.py",
-    "test_run_suite.py",
     "test_targets.py",
     "test_web_ui.py",
 })  # fmt: skip
@@ -99,8 +99,12 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if run_id is None:
         return (yield)
     if _place(item.path) is Place.BACKGROUND:
-        with _left_over():
+        _take_priority(LOW_PRIORITY)
+        try:
             return (yield)
+        finally:
+            if nextitem is None or _place(nextitem.path) is not Place.BACKGROUND:
+                _take_priority(PRIORITY)
     if not _is_alone(item):
         with _turn(run_id, fcntl.LOCK_SH):
             return (yield)
@@ -116,30 +120,23 @@ def _is_alone(item: pytest.Item) -> bool:
     return item.get_closest_marker("alone") is not None
 
 
-@contextmanager
-def _left_over() -> Iterator[None]:
-    """Runs at a low priority, so that a test that measures beside it does not notice."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    _take_priority(LOW_PRIORITY)
-    try:
-        yield
-    finally:
-        _take_priority(before)
-
-
 def _take_priority(nice: int) -> None:
-    """This process', and its session's: where the kernel groups by sessions, the first counts within one only.
-
-    What a test starts in sessions of its own would else have no more than this one has (sched(7), autogroup).
+    """This process', and its session's: where the kernel groups by sessions (sched(7), autogroup), the first counts
+    within one only, and the servers and workers of a test that is alone have sessions of their own.
     """
     os.setpriority(os.PRIO_PROCESS, 0, nice)
-    with suppress(OSError):  # a kernel that does not group
-        AUTOGROUP.write_text(str(nice))
+    while AUTOGROUP.exists():
+        try:
+            AUTOGROUP.write_text(str(nice))
+        except BlockingIOError:  # in a container: ten times a second and no more
+            time.sleep(0.02)
+        else:
+            return
 
 
 def pytest_configure() -> None:
-    """A process of xdist's gets a session of its own, whose priority is no other's."""
-    if "PYTEST_XDIST_WORKER" in os.environ and MAY_RISE:
+    """A process of xdist's gets a session of its own, whose priority is no other's. Ctrl-C reaches it through xdist."""
+    if "PYTEST_XDIST_WORKER" in os.environ and MAY_RISE and os.getpgrp() != os.getpid():
         os.setsid()
 
 

@@ -12,13 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from validity import OF_SPEED, failed_checks
+
 from floodmark_deploy.port import free_port
 
 SERVERS = Path(__file__).parent / "servers"
 TIMEOUT_S = 150
 
-OF_SPEED = {"released on time", "generator not overloaded", "agent's samples complete"}
-"""Checks that say how busy this machine was; what is right does not depend on that."""
+ENDS_S = 45
+"""For an end, once it is asked for or due: less than the minute after which Locust would give its workers up."""
 
 
 def floodmark(*words: str, cwd: Path, timeout_s: float = TIMEOUT_S) -> subprocess.CompletedProcess[str]:
@@ -32,11 +34,6 @@ def measured(*words: str, cwd: Path) -> dict[str, Any]:
     found = verdict(*words, cwd=cwd, codes=(0, 3))
     assert failed_checks(found) <= OF_SPEED
     return found
-
-
-def failed_checks(found: dict[str, Any]) -> set[str]:
-    """Names of a verdict's checks that were not passed."""
-    return {check["name"] for check in found["validity"]["checks"] if check["ok"] is False}
 
 
 def verdict(*words: str, cwd: Path, codes: tuple[int, ...] = (0,)) -> dict[str, Any]:
@@ -119,4 +116,4 @@ def living(marker: str) -> list[str]:
 def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> int:
     """Sends what Ctrl-C sends, and returns the exit code: a few seconds later, or more where the machine is busy."""
     process.send_signal(number)
-    return process.wait(timeout=TIMEOUT_S)
+    return process.wait(timeout=ENDS_S)

@@ -47,6 +47,7 @@ from floodmark.load.worker.worker import LoadWorker
 
 DEADLINE_S = 20.0
 DEAF = []
+"""Bound and never listening, to the end: they refuse."""
 BURST = BurstProfile(requests=3, within_s=0.0, hold_s=0.1)
 CLOSED = ClosedProfile(connections=2, duration_s=1.0, timeout_s=0.5)
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import msgpack
 import pytest
 import zmq
-from command import OF_SPEED, TIMEOUT_S, manifest, own_server, run_folder, started, wait_until
+from command import TIMEOUT_S, manifest, own_server, run_folder, started, wait_until
+from validity import OF_SPEED
 
 from floodmark.core import messages
 from floodmark.core.bus_keys import AGENT, WORKER, read_node_keys
@@ -223,7 +224,7 @@ def test_the_result_of_a_run_names_the_strangers(keyed):
     assert "A stranger on the bus, who was not heard" in (folder / "report.html").read_text()
 
 
-def test_a_run_on_a_plain_bus_goes_on_and_counts_whatever_is_sent(plain):
+def test_a_run_on_a_plain_bus_goes_on_and_is_complete_whatever_is_sent(plain):
     cluster, code = plain
     folder = run_folder(cluster.cwd / "master")
     found = manifest(folder)

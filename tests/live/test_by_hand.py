@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from command import OF_SPEED, failed_checks, own_server, run_folder, started, wait_until
+from command import ENDS_S, own_server, run_folder, started, wait_until
+from validity import OF_SPEED, failed_checks
 
 from floodmark_deploy.port import free_port
 
@@ -95,7 +96,7 @@ def test_the_start_form_has_the_bursts_options_and_the_run_ends_in_the_same_fold
             assert f'"{option}": {{"default_value"' in page
         assert hand.swarm(requests=200, within=0, hold=1, path="/", timeout="")["success"]
         wait_until(lambda: "Report" in hand.printed("master"), "the verdict")
-        wait_until(lambda: hand.stats()["state"] == "stopped", "Locust to stop the test")
+        wait_until(lambda: hand.stats()["state"] == "stopped", "Locust to stop the test", ENDS_S)
         folder = run_folder(tmp_path / "master")
         assert hand.stats()["stats"][0]["num_requests"] >= 16
     assert {path.name for path in folder.iterdir()} >= {"run.json", "hits.jsonl", "samples.jsonl", "report.html"}
@@ -114,7 +115,7 @@ def test_a_second_run_follows_the_first_without_a_restart_and_a_bad_plan_is_one_
         for number in (1, 2):
             assert hand.swarm(requests=40, within=0, hold=1, path="/", timeout="")["success"]
             wait_until(lambda n=number: hand.printed("master").count("Report ") == n, "the verdict")
-            wait_until(lambda: hand.stats()["state"] == "stopped", "Locust to stop the test")
+            wait_until(lambda: hand.stats()["state"] == "stopped", "Locust to stop the test", ENDS_S)
         assert not hand.swarm(requests=0, within=0, hold=1, path="/", timeout="")["success"]
         wait_until(lambda: "--requests 0: give a whole number" in hand.printed("master"), "the refusal")
     assert len(list((tmp_path / "master" / "runs").iterdir())) == 2
@@ -153,7 +154,7 @@ def test_without_an_agent_the_run_says_what_to_start(tmp_path):
         hand = ByHand(stack, tmp_path, workers=1, agent=False)
         assert hand.swarm(requests=40, within=0, hold=1, path="/", timeout="")["success"]
         wait_until(lambda: "floodmark-agent --port" in hand.printed("master"), "the hint")
-        wait_until(lambda: hand.stats()["state"] == "stopped", "Locust to stop the test")
+        wait_until(lambda: hand.stats()["state"] == "stopped", "Locust to stop the test", ENDS_S)
 
 
 @pytest.mark.live
@@ -161,7 +162,8 @@ def test_headless_the_master_prints_the_verdict_and_ends_with_its_exit_code(tmp_
     plan = ("--requests", "40", "--hold", "1", "--path", "/")
     with ExitStack() as stack:
         hand = ByHand(stack, tmp_path, workers=2, master=("--headless", "--expect-workers", "2", *plan))
-        assert_right(tmp_path / "master", hand.master.wait(timeout=90))
+        wait_until(lambda: "Report " in hand.printed("master"), "the verdict")
+        assert_right(tmp_path / "master", hand.master.wait(timeout=ENDS_S))
         assert "handles 8 requests at once" in hand.printed("master")
 
 
@@ -170,7 +172,8 @@ def test_headless_without_an_agent_the_run_counts_less_and_claims_no_ceiling(tmp
     plan = ("--requests", "40", "--hold", "1", "--path", "/", "--expect-agents", "0")
     with ExitStack() as stack:
         hand = ByHand(stack, tmp_path, workers=1, agent=False, master=("--headless", "--expect-workers", "1", *plan))
-        assert_right(tmp_path / "master", hand.master.wait(timeout=90))
+        wait_until(lambda: "Report " in hand.printed("master"), "the verdict")
+        assert_right(tmp_path / "master", hand.master.wait(timeout=ENDS_S))
         printed = " ".join(hand.printed("master").split())
         assert "had at least 8 requests in service at once" in printed
 
@@ -182,7 +185,8 @@ def test_a_worker_that_is_ended_in_the_middle_makes_the_run_invalid_and_is_named
         hand = ByHand(stack, tmp_path, workers=2, master=("--headless", "--expect-workers", "2", *plan))
         wait_until(lambda: list((tmp_path / "master").glob("runs/*/pulses.jsonl")), "the load")
         hand.workers[0].send_signal(signal.SIGTERM)
-        assert hand.master.wait(timeout=90) == 3
+        wait_until(lambda: "Report " in hand.printed("master"), "the verdict")
+        assert hand.master.wait(timeout=ENDS_S) == 3
         assert "ended before its time" in hand.printed("master") or "was lost" in hand.printed("master")
         assert json.loads((run_folder(tmp_path / "master") / "run.json").read_text())["status"] == "complete"
 
@@ -194,5 +198,5 @@ def test_an_agent_that_watches_another_port_is_refused_before_the_load(tmp_path)
         other = stack.enter_context(own_server("loop_server.py", "1", cwd=tmp_path))
         master = ("--headless", "--expect-workers", "1", *plan)
         hand = ByHand(stack, tmp_path, workers=1, agent_port=other, master=master)
-        assert hand.master.wait(timeout=90) == 1
+        assert hand.master.wait(timeout=60) == 1
         assert f"watches port {other}, and the load goes to port {hand.target}" in hand.printed("master")
