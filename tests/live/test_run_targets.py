@@ -38,7 +38,7 @@ def test_gunicorns_four_sync_workers_take_four_and_996_wait_in_the_accept_queue(
 
 def test_fastapis_thread_pool_takes_40_and_960_wait_inside_the_process(tmp_path):
     # Who is in the accept queue after a quarter of the hold has waited there: uvicorn takes 1,000 in sooner than that.
-    found = judged("fastapi-uvicorn-sync", tmp_path, "--workers", "2", hold_s="3")
+    found = judged("fastapi-uvicorn-sync", tmp_path, "--workers", "2", hold_s="4")
     assert found["in_service"]["ceiling"] == 40
     assert peaks(found)["in_process"] == 960
     assert (found["model"]["unit"], found["model"]["reused"], found["model"]["per_process"]) == ("thread", True, 40)
