@@ -1,12 +1,9 @@
 """The main job on the zoo's servers: real Locust, a real agent, real servers, exact figures."""
 
 import pytest
-from command import floodmark, living, manifest, run_folder, verdict
+from command import floodmark, living, manifest, measured, run_folder, verdict
 
 pytestmark = [pytest.mark.live, pytest.mark.alone]
-
-OF_SPEED = {"released on time", "generator not overloaded", "agent's samples complete"}
-"""Checks that say how busy this machine was: with 10,000 connections on few cores a test must not depend on them."""
 
 HOLD_S = "1.5"
 """Long against the start of a flood on a busy machine; three of them are the run."""
@@ -82,12 +79,10 @@ def test_a_thread_per_request_server_behind_a_small_backlog_is_given_no_false_ce
 @pytest.mark.parametrize(("target", "ceiling"), [("fastapi-uvicorn-async", None), ("fastapi-uvicorn-sync", 40)])
 def test_ten_thousand_requests_in_ten_seconds_from_one_worker_are_all_accounted_for(tmp_path, target, ceiling):
     words = ("--requests", "10000", "--within", "10", "--hold", HOLD_S)
-    found = verdict(target, *words, cwd=tmp_path, codes=(0, 3))
+    found = measured(target, *words, cwd=tmp_path)
     assert sum(found["outcomes"].values()) == 10_000
     assert found["verdict"]["failures"] == []
     assert found["verdict"]["in_service"]["ceiling"] == ceiling
-    failed = {check["name"] for check in found["validity"]["checks"] if check["ok"] is False}
-    assert failed <= OF_SPEED
 
 
 def test_a_target_whose_every_answer_is_an_error_is_measured_and_the_run_counts(tmp_path):
